@@ -48,7 +48,7 @@ format: install ## let ruff put imports and layout right
 	$(BIN)/ruff format
 
 docs: install ## the documentation site, into site/
-	$(BIN)/mkdocs build --strict
+	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 bench: install ## throughput and latency as ratios to floors measured in the same run, one JSON line each
 	$(BIN)/python -m benchmarks
