@@ -1,0 +1,1 @@
+"""The bark plugin of TRON."""

@@ -1,0 +1,1 @@
+"""The upscale plugin of TRON."""

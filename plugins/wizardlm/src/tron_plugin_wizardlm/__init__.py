@@ -1,0 +1,1 @@
+"""The wizardlm plugin of TRON."""
