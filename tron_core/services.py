@@ -1,0 +1,40 @@
+"""The hub's services in one place, as ``app.py`` builds them and the built-in frontends use them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tron_core.auth.service import Auth
+    from tron_core.clock import Clock
+    from tron_core.config import Settings
+    from tron_core.hub.server import WorkerServer
+    from tron_core.plugins import Plugins
+    from tron_core.scheduling.bus import Bus
+    from tron_core.scheduling.scheduler import Scheduler
+    from tron_core.storage.artifacts import Artifacts
+    from tron_core.storage.database import Database
+    from tron_core.storage.saved_settings import SavedSettings
+
+
+@dataclass(slots=True)
+class Services:
+    """``folder`` is the configuration file's: relative paths are relative to it. ``http_url`` is the address of the
+    REST side as it is bound (known once the http frontend listens), without a trailing slash."""
+
+    settings: Settings
+    folder: Path
+    clock: Clock
+    plugins: Plugins
+    database: Database
+    artifacts: Artifacts
+    saved_settings: SavedSettings
+    auth: Auth
+    bus: Bus
+    scheduler: Scheduler
+    workers: WorkerServer
+    http_url: str = ""
+    ready: Callable[[], bool] = lambda: False
