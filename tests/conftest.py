@@ -1,0 +1,63 @@
+"""Fixtures for every test of the core: a fresh database on SQLite and, where a server answers, on MariaDB."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import OperationalError
+
+from tron_core.storage.database import Database
+from tron_core.storage.tables import metadata
+
+SERVER = os.environ.get("TRON_TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/")
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Engine]:
+    """The server of TRON_TEST_MYSQL_URL; skips where none answers, fails where TRON_REQUIRE_SERVICES=1 needs one."""
+    engine = create_engine(SERVER, connect_args={"connect_timeout": 3}, isolation_level="AUTOCOMMIT")
+    try:
+        engine.connect().close()
+    except OperationalError as error:
+        message = f"no MariaDB at {make_url(SERVER).render_as_string()}: {error.orig}"
+        if os.environ.get("TRON_REQUIRE_SERVICES") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: Engine) -> Iterator[str]:
+    """The URL of an empty database, dropped afterwards."""
+    name = f"tron_test_{secrets.token_hex(6)}"
+    with mariadb_server.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin")
+    url: URL = mariadb_server.url.set(database=name)
+    yield url.render_as_string(hide_password=False)
+    with mariadb_server.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database; a test that uses it runs on SQLite and on MariaDB."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'tron.db'}"
+    url: str = request.getfixturevalue("mariadb_url")
+    return url
+
+
+@pytest.fixture
+async def database(database_url: str, tmp_path: Path) -> AsyncIterator[Database]:
+    """A started Database with the core's tables."""
+    database = Database(database_url, folder=tmp_path, synchronous="normal")
+    await database.start()
+    await database.write(metadata.create_all)
+    yield database
+    await database.stop()
