@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy.dialects.mysql import BINARY, LONGTEXT
 
 metadata = MetaData(
     naming_convention={
@@ -29,11 +29,11 @@ metadata = MetaData(
     }
 )
 
-Json = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+Json = Text().with_variant(LONGTEXT(), "mysql")
 Id = String(26)
 """A ULID: sorts by time of making."""
-Hash = LargeBinary(32)
-"""A SHA-256 digest."""
+Hash = LargeBinary(32).with_variant(BINARY(32), "mysql")
+"""A SHA-256 digest; a BLOB can have no index on MySQL."""
 
 hub = Table(
     "hub",
@@ -142,7 +142,6 @@ jobs = Table(
     Column("started_at", Double),
     Column("finished_at", Double),
     Column("output", Json),
-    Column("metrics", Json),
     Column("reply", Json),
     Column("reply_attempts", Integer, nullable=False),
     Column("error_code", String(64)),
@@ -152,6 +151,7 @@ jobs = Table(
     Column("channel", String(64)),
     Column("parent", Id),
     Column("idempotency_key", String(128)),
+    Column("request_hash", Hash, comment="of the request as given, to tell a repeat from a reused key"),
     UniqueConstraint("requester", "idempotency_key"),
     Index(None, "state", "created_at"),
     Index(None, "requester", "id"),
