@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RootTransaction, event
+from sqlalchemy import Connection, Engine, RootTransaction
 from sqlalchemy.exc import DBAPIError
 
 from tron_core.errors import Unavailable
@@ -90,9 +90,6 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="tron-database-writer", daemon=True)
         self._connection: Connection | None = None
         self._receipts = Receipts(engine)
-        self._in_unit = False
-        event.listen(engine, "commit", self._forbid)
-        event.listen(engine, "rollback", self._forbid)
 
     def start(self) -> None:
         """Begin to take units; the database was reached before."""
@@ -186,7 +183,7 @@ class Writer:
 
     def _run_group(self, connection: Connection, group: list[Batch]) -> None:
         if len(group) == 1 and len(group[0]) == 1:
-            self._run_batch(connection, group[0])  # the transaction itself is its savepoint
+            _run_batch(connection, group[0])  # the transaction itself is its savepoint
             return
         for batch in group:
             self._guarded(connection, batch)
@@ -196,7 +193,7 @@ class Writer:
         connection.exec_driver_sql("SAVEPOINT tron_unit")
         failure: BaseException | None = None
         try:
-            self._run_batch(connection, batch)
+            _run_batch(connection, batch)
         except BaseException as error:
             if is_transient(error):
                 raise
@@ -211,22 +208,11 @@ class Writer:
         for unit in batch:
             self._guarded(connection, [unit])
 
-    def _run_batch(self, connection: Connection, batch: Batch) -> None:
-        self._in_unit = True
-        try:
-            _run(connection, batch)
-        finally:
-            self._in_unit = False
-
-    def _forbid(self, _connection: Connection) -> None:
-        if self._in_unit:
-            raise RuntimeError("a unit of work must neither commit nor roll back: it shares its transaction")
-
     def _begin(self) -> tuple[Connection, RootTransaction]:
         """The one connection, kept open, and a transaction on it; raises Unavailable."""
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
+                self._connection = _guard(self._engine.connect())
             return self._connection, self._connection.begin()
         except DBAPIError as error:
             raise Unavailable(f"the database cannot be written now: {reason(error)}") from error
@@ -234,10 +220,21 @@ class Writer:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            Connection.close(connection)
 
 
-def _run(connection: Connection, batch: Batch) -> None:
+def _guard(connection: Connection) -> Connection:
+    """Keep units from ending the transaction that they share."""
+
+    def refused() -> None:
+        raise RuntimeError("a unit of work must not commit, roll back or close: it shares its transaction")
+
+    for method in ("commit", "rollback", "close"):
+        setattr(connection, method, refused)
+    return connection
+
+
+def _run_batch(connection: Connection, batch: Batch) -> None:
     first = batch[0]
     if first.by_row:
         values = first.fn(connection, [unit.row for unit in batch])
