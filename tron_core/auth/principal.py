@@ -15,6 +15,11 @@ class Scope(StrEnum):
     USER = "user"
     ADMIN = "admin"
 
+    @property
+    def granted(self) -> frozenset[Scope]:
+        """What a user of this scope is granted."""
+        return frozenset({Scope.ADMIN, Scope.USER}) if self is Scope.ADMIN else frozenset({self})
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
