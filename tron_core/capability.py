@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import PydanticUndefined, core_schema
 
 from tron_core.errors import InvalidParams
@@ -125,7 +125,7 @@ class Params(BaseModel):
     ``| None`` where it may be left out. Anything else raises TypeError when the class is made.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, allow_inf_nan=False)
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
@@ -141,6 +141,18 @@ class Params(BaseModel):
         if isinstance(value, list) and len(value) > MAX_FILES:
             raise ValueError(f"at most {MAX_FILES} files")
         return value
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        schema = handler(core)
+        for declared in handler.resolve_ref_schema(schema).get("properties", {}).values():
+            for part in (declared, *declared.get("anyOf", ())):
+                if part.get("type") == "integer" and "enum" not in part:
+                    part.setdefault("minimum", -MAX_INT)
+                    part.setdefault("maximum", MAX_INT)
+                elif part.get("type") == "array":
+                    part["maxItems"] = MAX_FILES
+        return schema
 
 
 def fields_of(params: type[Params]) -> tuple[FieldSpec, ...]:
@@ -182,19 +194,13 @@ def _describe(params: type[Params], name: str, info: pydantic.fields.FieldInfo) 
 
 
 def _field_type(params: type[Params], name: str, annotation: Any) -> tuple[FieldType, tuple[str, ...], bool]:
-    optional = False
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        inner = [part for part in typing.get_args(annotation) if part is not type(None)]
-        optional = len(inner) < len(typing.get_args(annotation))
-        annotation = inner[0] if len(inner) == 1 else annotation
+    annotation, optional = _without_none(annotation)
     if annotation is Attachment:
         return "attachment", (), optional
     if typing.get_origin(annotation) is list and typing.get_args(annotation) == (Attachment,):
         return "attachments", (), optional
-    if typing.get_origin(annotation) is Literal:
-        return "choice", tuple(str(choice) for choice in typing.get_args(annotation)), optional
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return "choice", tuple(str(member.value) for member in annotation), optional
+    if members := _members(annotation):
+        return "choice", tuple(members), optional
     plain: dict[Any, FieldType] = {str: "str", int: "int", float: "float", bool: "bool"}
     if annotation in plain:
         return plain[annotation], (), optional
@@ -204,6 +210,34 @@ def _field_type(params: type[Params], name: str, annotation: Any) -> tuple[Field
     )
 
 
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    """``X | None`` as ``(X, True)``, anything else as it is."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation, False
+    inner = [part for part in typing.get_args(annotation) if part is not type(None)]
+    optional = len(inner) < len(typing.get_args(annotation))
+    return (inner[0] if len(inner) == 1 else annotation), optional
+
+
+def _members(annotation: Any) -> Mapping[str, Any]:
+    """The values of an Enum or Literal by the text that people type; empty for any other type."""
+    if typing.get_origin(annotation) is Literal:
+        return {str(choice): choice for choice in typing.get_args(annotation)}
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return {str(member.value): member for member in annotation}
+    return {}
+
+
+def _from_text(params: type[Params], values: Mapping[str, Any]) -> dict[str, Any]:
+    """``values`` with the text of each Enum or Literal field replaced by the member that it names."""
+    converted = dict(values)
+    for name, info in params.model_fields.items():
+        text = converted.get(name)
+        if isinstance(text, str):
+            converted[name] = _members(_without_none(info.annotation)[0]).get(text, text)
+    return converted
+
+
 def parse_params(params: type[Params], values: Mapping[str, Any], *, lenient: bool = False) -> Params:
     """Validate ``values``. Strict (the default) takes JSON as it is: no ``"30"`` for an int, no ``1`` for a bool.
 
@@ -211,7 +245,7 @@ def parse_params(params: type[Params], values: Mapping[str, Any], *, lenient: bo
     """
     try:
         if lenient:
-            return params.model_validate(dict(values))
+            return params.model_validate(_from_text(params, values))
         return params.model_validate_json(json.dumps(dict(values)), strict=True)
     except pydantic.ValidationError as error:
         raise _invalid(params, values, error) from None
@@ -354,6 +388,7 @@ class Capability:
     command: ClassVar[Command]
     params: ClassVar[type[Params]]
     runs_on: ClassVar[Literal["worker", "hub"]] = "worker"
+    concurrency: ClassVar[int] = 16
     app: App
     """Set by the core before start-up."""
 
@@ -378,6 +413,16 @@ class Capability:
     def queue_ttl(self, params: Any) -> float | None:
         """Seconds that the job may wait in the queue; None for ``scheduling.queue_ttl``."""
         return None
+
+    def attachments(self, values: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
+        """The files that params name, as (field, ids), in the order of the fields."""
+        found = []
+        for spec in fields_of(self.params):
+            value = values.get(spec.name) if spec.kind == "input" else None
+            ids = value if isinstance(value, list) else [value] if value else []
+            if ids:
+                found.append((spec.name, ids))
+        return found
 
     def choices(self, field: str) -> Sequence[str]:
         """What the plugin itself knows a text field may be; what workers announce is added to it."""
