@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,12 +13,6 @@ from tron_core.auth.service import Auth
 from tron_core.auth.tokens import ACCESS_SECONDS, REFRESH_SECONDS, TokenPair
 from tron_core.errors import Conflict, NotFound, Refused, Unauthorized
 from tron_core.storage.tables import credentials, tokens, users
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """SQLite alone: test_rotation.py sends the same statements to MariaDB too."""
-    return f"sqlite:///{tmp_path / 'tron.db'}"
 
 
 async def client_of(auth: Auth, scope: Scope = Scope.USER, username: str = "alice") -> tuple[str, str]:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ ARTIFACT: dict[str, Any] = {
     "role": "result",
     "client_id": "c0ffee",
 }
-
-
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """SQLite alone: test_rotation.py sends the same statements to MariaDB too."""
-    return f"sqlite:///{tmp_path / 'tron.db'}"
 
 
 @pytest.fixture
