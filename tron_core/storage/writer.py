@@ -220,6 +220,7 @@ class Writer:
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            connection.invalidate()  # for good: a failed commit leaves its transaction open on SQLite
             Connection.close(connection)
 
 
