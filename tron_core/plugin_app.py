@@ -1,0 +1,66 @@
+"""The App that each plugin is handed: a narrow view of the hub's services."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from tron_core.api import DatabaseAccess, SettingsAccess
+from tron_core.job import Artifact, Job, JobRequest, Role
+from tron_core.services import Services
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class PluginArtifacts:
+    """The stored binaries, as ``ArtifactAccess`` says."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def put(
+        self,
+        name: str,
+        data: bytes | AsyncIterator[bytes],
+        *,
+        owner: str | None = None,
+        role: Role = Role.RESULT,
+        job: str | None = None,
+    ) -> Artifact:
+        return await self._services.artifacts.put(name, data, owner=owner, role=role, job=job)
+
+    async def open(self, artifact_id: str) -> tuple[Artifact, AsyncIterator[bytes]]:
+        return await self._services.artifacts.open(artifact_id)
+
+
+class PluginApp:
+    """What one plugin may use of the hub; the contract is ``tron_core.App``."""
+
+    def __init__(self, plugin: str, services: Services) -> None:
+        self.plugin = plugin
+        self.database: DatabaseAccess = services.database
+        self.artifacts = PluginArtifacts(services)
+        self.settings: SettingsAccess = services.saved_settings
+        self._services = services
+
+    def config(self, model: type[M]) -> M:
+        """The plugin's own section; its defaults where the file has none. Raises TypeError where ``model`` is not
+        the one that ``tron_register_config`` returned."""
+        section = self._services.plugins.config(self.plugin)
+        if section is None:
+            return model()
+        if not isinstance(section, model):
+            raise TypeError(
+                f"{self.plugin}: config({model.__name__}), but tron_register_config gave {type(section).__name__}"
+            )
+        return section
+
+    async def submit(self, request: JobRequest) -> Job:
+        """Submit a job; raises Refused, InvalidParams or TooMany."""
+        return (await self._services.scheduler.submit(request)).job
+
+    def choices(self, capability: str, field: str) -> Sequence[str]:
+        """What ``field`` may be now: what the plugin knows and what connected workers announced."""
+        return self._services.scheduler.choices(capability, field)

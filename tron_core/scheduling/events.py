@@ -1,0 +1,84 @@
+"""Events of jobs, handed to everybody who watches: bounded for each of them, however slowly they read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from tron_core.job import JobEvent
+
+
+class Watch:
+    """One reader's events of one job. What waits to be read stays small: a newer progress replaces an older one,
+    texts that follow each other become one."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[JobEvent] = deque()
+        self._arrived = asyncio.Event()
+        self._seen = -1
+
+    def begin(self, present: list[JobEvent], seq: int) -> None:
+        """Put the present state first. Its text has everything up to ``seq``: what comes of that again is left out."""
+        later = [event for event in self._waiting if event.kind in ("state", "result")]
+        self._waiting = deque([*present, *later])
+        self._seen = seq
+        self._arrived.set()
+
+    def put(self, event: JobEvent) -> None:
+        """Add an event; never blocks."""
+        if event.kind == "partial":
+            if 0 < event.data["seq"] <= self._seen:
+                return
+            self._seen = event.data["seq"]
+        last = self._waiting[-1] if self._waiting else None
+        if last is not None and last.kind == event.kind == "progress":
+            self._waiting[-1] = event
+        elif last is not None and last.kind == event.kind == "partial" and event.data["seq"] != 0:
+            text = last.data["text"] + event.data["text"]
+            self._waiting[-1] = replace(last, data={"seq": last.data["seq"], "text": text})
+        else:
+            self._waiting.append(event)
+        self._arrived.set()
+
+    async def read(self) -> AsyncIterator[JobEvent]:
+        """The events as they come, up to and including ``result``."""
+        while True:
+            while self._waiting:
+                event = self._waiting.popleft()
+                yield event
+                if event.kind == "result":
+                    return
+            self._arrived.clear()
+            await self._arrived.wait()
+
+
+class Watchers:
+    """Who watches which job."""
+
+    def __init__(self) -> None:
+        self._watches: dict[str, list[Watch]] = {}
+
+    def jobs(self) -> list[str]:
+        """The jobs that somebody watches."""
+        return list(self._watches)
+
+    def watched(self, job: str) -> bool:
+        return job in self._watches
+
+    def add(self, job: str) -> Watch:
+        watch = Watch()
+        self._watches.setdefault(job, []).append(watch)
+        return watch
+
+    def remove(self, job: str, watch: Watch) -> None:
+        watches = self._watches.get(job, [])
+        if watch in watches:
+            watches.remove(watch)
+        if not watches:
+            self._watches.pop(job, None)
+
+    def tell(self, event: JobEvent) -> None:
+        for watch in self._watches.get(event.job, ()):
+            watch.put(event)

@@ -1,0 +1,329 @@
+"""How attempts end: results, errors, losses, cancels and deadlines become transitions of their jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ulid import ULID
+
+from tron_core.errors import Conflict, NotFound, TronError
+from tron_core.job import ErrorKind, Job, JobError, JobState, Outcome, StoredReply
+from tron_core.scheduling.board import Board, Entry, Lease
+from tron_core.scheduling.messages import (
+    AttemptError,
+    AttemptResult,
+    AttemptSettled,
+    CancelAttempt,
+    TellFault,
+)
+from tron_core.scheduling.policy import ClassKey
+from tron_core.scheduling.roster import Worker
+from tron_core.storage.artifacts import Artifacts
+from tron_core.storage.jobs import Finish, HeldBefore, Move, NewDelivery, finish_jobs, held_before, move_job
+
+BACKOFF = (1.0, 4.0, 16.0)
+"""Seconds before an attempt that ended in an error is followed by the next."""
+
+ENDING_GRACE = 15.0
+"""Seconds for which a cancelled attempt may still occupy its worker's slot: a worker enforces a cancel after 10."""
+
+logger = logging.getLogger(__name__)
+
+
+class Settlement:
+    """``answered`` is called with a job that succeeded, for its reply; ``told`` with one that ended otherwise, once
+    its reply is stored; ``wake`` when a slot or a job became free."""
+
+    def __init__(
+        self,
+        board: Board,
+        artifacts: Artifacts,
+        *,
+        max_attempts: int,
+        queue_ttl: Callable[[Job], float],
+        answered: Callable[[Job, AttemptResult], None],
+        told: Callable[[Job, NewDelivery | None], None],
+        wake: Callable[[], None],
+    ) -> None:
+        self._board = board
+        self._artifacts = artifacts
+        self._max_attempts = max_attempts
+        self._queue_ttl = queue_ttl
+        self._answered = answered
+        self._told = told
+        self._wake = wake
+
+    # Results and errors from workers
+
+    def result(self, worker: Worker, message: AttemptResult) -> None:
+        """A worker returned a result."""
+        self._settle(worker, message, self._accept_result)
+
+    def error(self, worker: Worker, message: AttemptError) -> None:
+        """A worker returned an error."""
+        self._settle(worker, message, self._accept_error)
+
+    def _settle(self, worker: Worker, message: Any, accept: Callable[[Entry, Lease, Any], Any]) -> None:
+        entry = self._board.entries.get(message.job)
+        lease = None if entry is None else entry.lease
+        if entry is None or lease is None or lease.attempt != message.attempt or lease.worker is not worker:
+            self._board.spawn(self.fence(worker, message.job, message.attempt), f"fence {message.job}")
+            return
+        if lease.settling:
+            return  # A repeat while the first is being written: its answer serves both.
+        lease.settling = True
+        self._board.spawn(accept(entry, lease, message), f"settle {message.job}")
+
+    async def fence(self, worker: Worker, job: str, attempt: int) -> None:
+        """Answer a result or error of an attempt that holds no lease: it has no effect."""
+        held = await self.held_by(worker, job, attempt)
+        if held is None:
+            self._board.send(worker, TellFault(f"job {job}, attempt {attempt}: never held by this worker"))
+            return
+        self._ended(worker, job, attempt)
+        if held.outcome in (Outcome.SUCCEEDED, Outcome.ERROR):
+            outcome = "duplicate"
+        elif held.last_attempt > attempt or held.state is JobState.QUEUED:
+            outcome = "superseded"
+        else:
+            outcome = "gone"
+        self._board.send(worker, AttemptSettled(job, attempt, outcome))
+
+    async def held_by(self, worker: Worker, job: str, attempt: int) -> HeldBefore | None:
+        """The history of an attempt, if it was this worker's; None for any other, and for none at all."""
+        held = await self._board.database.read(lambda connection: held_before(connection, job, attempt))
+        return held if held and (held.worker, held.client_id) == (worker.name, worker.client_id) else None
+
+    async def _accept_result(self, entry: Entry, lease: Lease, message: AttemptResult) -> None:
+        board = self._board
+        async with entry.lock:
+            if entry.lease is not lease:
+                await self.fence(lease.worker, entry.id, lease.attempt)
+                return
+            try:
+                kept = await self._kept(entry, message)
+            except TronError as error:
+                lease.settling = False
+                board.send(lease.worker, TellFault(error.message))
+                return
+            now = board.clock.now()
+            ids = tuple(artifact.id for artifact in kept)
+            finish = Finish(entry.id, lease.attempt, now, message.output, message.metrics, ids)
+            board.release(entry)
+            self._wake()
+            await board.durably(lambda: board.database.write_rows(finish_jobs, finish))
+            tried = (*entry.job.attempts[:-1], replace(entry.job.attempts[-1], ended_at=now, outcome=Outcome.SUCCEEDED))
+            entry.changed(
+                state=JobState.SUCCEEDED, finished_at=now, output=message.output, artifacts=kept, attempts=tried
+            )
+            board.drop(entry)
+        lease.worker.done += 1
+        board.send(lease.worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
+        metrics = message.metrics
+        board.estimates.measured(
+            entry.job.capability, lease.model, lease.worker.name, metrics.seconds, metrics.load_seconds
+        )
+        board.emit(entry.job, "state", {"state": "succeeded", "attempt": lease.attempt, "worker": lease.worker.name})
+        self._answered(entry.job, message)
+
+    async def _kept(self, entry: Entry, message: AttemptResult) -> tuple[Any, ...]:
+        if not message.artifacts:
+            return ()
+        return tuple(await self._artifacts.verify(entry.id, message.attempt, list(message.artifacts)))
+
+    async def _accept_error(self, entry: Entry, lease: Lease, message: AttemptError) -> None:
+        async with entry.lock:
+            if entry.lease is not lease:
+                await self.fence(lease.worker, entry.id, lease.attempt)
+                return
+            losses = entry.losses + 1
+            if not message.retryable:
+                error = JobError(message.kind.value, message.message)
+                await self._fail(entry, error, Outcome.ERROR, message.message)
+            elif losses >= self._max_attempts:
+                error = JobError(message.kind.value, _history(entry, message.message))
+                await self._fail(entry, error, Outcome.ERROR, message.message)
+            else:
+                delay = BACKOFF[min(losses, len(BACKOFF)) - 1]
+                entry.key = _elsewhere(entry.key, lease.worker, message.kind)
+                await self._requeue(entry, Outcome.ERROR, message.message, losses=losses, delay=delay)
+        self._board.send(lease.worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
+
+    # Losses
+
+    def lose(self, entry: Entry, lease: Lease, outcome: Outcome, reason: str) -> None:
+        """The lease ended without a result: the job goes back to the head of the queue, or fails."""
+        self._board.spawn(self._lose(entry, lease, outcome, reason), f"lose {entry.id}")
+
+    async def _lose(self, entry: Entry, lease: Lease, outcome: Outcome, reason: str) -> None:
+        async with entry.lock:
+            if entry.lease is not lease:
+                return
+            losses = entry.losses + outcome.counts
+            if losses >= self._max_attempts:
+                error = JobError("attempts_exhausted", _history(entry, reason))
+                await self._fail(entry, error, outcome, reason)
+            else:
+                await self._requeue(entry, outcome, reason, losses=losses)
+
+    async def _requeue(self, entry: Entry, outcome: Outcome, reason: str, *, losses: int, delay: float = 0.0) -> None:
+        now = self._board.clock.now()
+        not_before, expires_at = now + delay, now + delay + self._queue_ttl(entry.job)
+        values = {"losses": losses, "queued_at": now, "not_before": not_before, "expires_at": expires_at}
+        if not await self._move(entry, JobState.QUEUED, values, outcome, reason):
+            return
+        entry.losses, entry.not_before, entry.expires_at = losses, not_before, expires_at
+        self._board.queued_by[entry.job.requester] += 1
+        self.wait(entry, returned=outcome is not Outcome.ERROR)
+        self._board.emit(entry.job, "state", {"state": "queued", "attempt": entry.job.attempt, "message": reason})
+
+    def wait(self, entry: Entry, *, returned: bool = False) -> None:
+        """Let a queued job wait: until ``not_before`` aside, then in the queue, at most until it expires."""
+        board, loop, now = self._board, asyncio.get_running_loop(), self._board.clock.now()
+        entry.expiry = loop.call_later(max(0.0, entry.expires_at - now), self._expired, entry)
+        if entry.not_before > now:
+            entry.wake = loop.call_later(entry.not_before - now, self._enqueue, entry, returned)
+            return
+        board.enqueue(entry, returned=returned)
+        self._wake()
+
+    def _enqueue(self, entry: Entry, returned: bool) -> None:
+        entry.wake = None
+        if entry.job.state is JobState.QUEUED and entry.waiting is None:
+            self._board.enqueue(entry, returned=returned)
+            self._wake()
+
+    # Ends that are not successes
+
+    def _expired(self, entry: Entry) -> None:
+        entry.expiry = None
+        self._board.spawn(self._expire(entry), f"expire {entry.id}")
+
+    async def _expire(self, entry: Entry) -> None:
+        async with entry.lock:
+            if entry.job.state is not JobState.QUEUED:
+                return
+            minutes = self._queue_ttl(entry.job) / 60
+            error = JobError("expired", f"No worker took this within {minutes:g} minutes.")
+            await self._end(entry, JobState.EXPIRED, error)
+
+    def past_deadline(self, entry: Entry, lease: Lease) -> None:
+        """The attempt ran longer than its deadline."""
+        self._board.spawn(self._time_out(entry, lease), f"deadline {entry.id}")
+
+    async def _time_out(self, entry: Entry, lease: Lease) -> None:
+        async with entry.lock:
+            if entry.lease is not lease:
+                return
+            reason = f"It ran longer than its deadline of {entry.deadline_seconds:g} seconds."
+            self._stop(lease, entry, "deadline")
+            await self._fail(entry, JobError("deadline", reason), Outcome.TIMEOUT, reason)
+
+    async def cancel(self, job: str, reason: str) -> None:
+        """Cancel a job in any state; raises NotFound where it is not open (over already, or never was)."""
+        entry = self._board.entries.get(job)
+        if entry is None:
+            raise NotFound(f"Job {job} is not open.")
+        async with entry.lock:
+            if entry.job.state.over:
+                raise Conflict(f"Job {job} is over already: {entry.job.state}.", code="job_over")
+            lease = entry.lease
+            if lease is not None:
+                self._stop(lease, entry, reason)
+            outcome = None if lease is None else Outcome.CANCELLED
+            await self._end(entry, JobState.CANCELLED, JobError("cancelled", f"Cancelled: {reason}."), outcome, reason)
+
+    def _stop(self, lease: Lease, entry: Entry, reason: str) -> None:
+        """Tell the worker to stop; its slot stays taken until it says that it has, or for ``ENDING_GRACE``."""
+        worker, held = lease.worker, (entry.id, lease.attempt)
+        self._board.send(worker, CancelAttempt(entry.id, lease.attempt, reason))
+        if worker.session is not None:
+            loop = asyncio.get_running_loop()
+            worker.ending[held] = loop.call_later(ENDING_GRACE, self._ended, worker, *held)
+
+    def _ended(self, worker: Worker, job: str, attempt: int) -> None:
+        timer = worker.ending.pop((job, attempt), None)
+        if timer is not None:
+            timer.cancel()
+            self._wake()
+
+    async def _fail(self, entry: Entry, error: JobError, outcome: Outcome, reason: str) -> None:
+        await self._end(entry, JobState.FAILED, error, outcome, reason)
+
+    async def _end(
+        self,
+        entry: Entry,
+        state: JobState,
+        error: JobError,
+        outcome: Outcome | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """One transaction: the state, the attempt's end, the reply that says so, its delivery."""
+        now = self._board.clock.now()
+        reply = StoredReply(error.message)
+        delivery = None
+        if entry.job.target is not None:
+            delivery = NewDelivery(str(ULID()), entry.id, entry.job.target.frontend, now)
+        values = {
+            "finished_at": now,
+            "error_code": error.code,
+            "error_message": error.message,
+            "losses": entry.losses + (outcome.counts if outcome else 0),
+        }
+        was_queued = entry.job.state is JobState.QUEUED
+        if not await self._move(entry, state, values, outcome, reason, reply, delivery):
+            return
+        if was_queued:
+            self._board.left_queue(entry)
+        entry.changed(finished_at=now, error=error, reply=reply)
+        self._board.drop(entry)
+        self._board.emit(entry.job, "state", {"state": state.value, "message": error.message})
+        self._told(entry.job, delivery)
+
+    async def _move(
+        self,
+        entry: Entry,
+        new: JobState,
+        values: dict[str, Any],
+        outcome: Outcome | None,
+        reason: str | None,
+        reply: StoredReply | None = None,
+        delivery: NewDelivery | None = None,
+    ) -> bool:
+        """Commit a transition, then change memory; the entry's lock is held."""
+        board, job, now = self._board, entry.job, self._board.clock.now()
+        move = Move(job.id, job.attempt, job.state, new, now, values, outcome, reason, reply, delivery)
+        applied = await board.durably(lambda: board.database.write(lambda connection: move_job(connection, move)))
+        board.release(entry)
+        self._wake()
+        if not applied:
+            logger.error("job %s is not %s in the database as it is in memory; it is left alone", job.id, job.state)
+            board.drop(entry)
+            return False
+        tried = job.attempts
+        if outcome is not None and tried:
+            tried = (*tried[:-1], replace(tried[-1], ended_at=now, outcome=outcome, reason=reason))
+        entry.changed(state=new, attempts=tried)
+        return True
+
+
+def _elsewhere(key: ClassKey, worker: Worker, kind: ErrorKind) -> ClassKey:
+    """The class of a job after an error: out of memory needs more than this worker has, others avoid it."""
+    if kind is ErrorKind.OUT_OF_MEMORY:
+        gpu, memory = worker.hardware.get("gpu_memory_mb"), worker.hardware.get("memory_mb")
+        if gpu:
+            return ClassKey(key.capability, replace(key.requirements, gpu_memory_mb=gpu + 1))
+        if memory:
+            return ClassKey(key.capability, replace(key.requirements, memory_mb=memory + 1))
+    return ClassKey(key.capability, key.requirements, avoid=worker.name)
+
+
+def _history(entry: Entry, last: str) -> str:
+    """Why a job failed for good: each attempt's reason."""
+    ended = [f"{tried.number} ({tried.worker}): {tried.reason}" for tried in entry.job.attempts[:-1] if tried.reason]
+    now = entry.job.attempts[-1]
+    return f"All {len(ended) + 1} attempts failed. " + "; ".join([*ended, f"{now.number} ({now.worker}): {last}"])
