@@ -146,7 +146,7 @@ def test_values_that_are_not_json_are_refused() -> None:
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"text": "a", "strength": 2}, "strength (2): input should be less than or equal to 1; allowed: a number from 0 to 1"),
+        ({"text": "a", "factor": 3}, "factor (3): input should be 2 or 4; allowed: 2, 4"),
         ({"text": "a", "stepz": 9}, "stepz (9): there is no such field; allowed: one of " + ", ".join(VALID)),
         ({}, "text: field required; allowed: a text"),
         ({"text": "a", "shape": "round"}, "shape (\"round\"): input should be 'wide' or 'tall'; allowed: wide, tall"),
