@@ -1,9 +1,13 @@
-"""Fixtures for every test of the core: a fresh database on SQLite and, where a server answers, on MariaDB."""
+"""Fixtures for every test of the core: a fresh database on SQLite and, where a server answers, on MariaDB; a shelf
+of plugins that are installed for one test."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import secrets
+import sys
+import textwrap
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,3 +97,55 @@ async def database(request: pytest.FixtureRequest, dialect: str, tmp_path: Path)
         with engine.begin() as connection:
             for table in reversed(metadata.sorted_tables):
                 connection.execute(table.delete())
+
+
+class Shelf:
+    """Plugins that are installed while a test runs, each a module and a hand-written ``.dist-info``.
+
+    Processes that the test starts see them too. Of all that is installed, ``TRON_PLUGINS`` names these alone.
+    """
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self._monkeypatch = monkeypatch
+        self._names: list[str] = []
+        self._modules: list[str] = []
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+
+    def install(
+        self,
+        name: str,
+        source: str,
+        *,
+        version: str = "1.0",
+        distribution: str | None = None,
+        requires: str = "tron-core",
+        group: str = "tron.plugins",
+    ) -> None:
+        """Install ``source`` as the plugin ``name`` of the distribution ``tron-plugin-NAME``."""
+        distribution = distribution or f"tron-plugin-{name}"
+        module = f"{distribution}_{len(self._modules)}".replace("-", "_")
+        (self.folder / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        info = self.folder / f"{module}-{version}.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\nRequires-Dist: {requires}\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {module}\n", encoding="utf-8")
+        self._modules.append(module)
+        self._names.append(name)
+        self._monkeypatch.setenv("TRON_PLUGINS", ",".join(self._names))
+        importlib.invalidate_caches()
+
+    def clear(self) -> None:
+        """Forget the imported modules."""
+        for module in self._modules:
+            sys.modules.pop(module, None)
+
+
+@pytest.fixture
+def shelf(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    """Nothing but what the test itself installs is there for plugins to be loaded from."""
+    shelf = Shelf(tmp_path_factory.mktemp("shelf"), monkeypatch)
+    yield shelf
+    shelf.clear()

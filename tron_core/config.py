@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 
 from tron_core.errors import ConfigError
-from tron_core.sections import HIDDEN, did_you_mean, is_secret, read_secret, read_toml, validate
+from tron_core.sections import HIDDEN, did_you_mean, is_secret, is_true, read_secret, read_toml, validate
 
 FILE = "tron.toml"
 NOT_SETTINGS = re.compile(r"TRON_(PLUGINS|CONFIG|TRACE_PLUGINS|REQUIRE_SERVICES|TEST_.*)", re.IGNORECASE)
@@ -186,6 +186,10 @@ class PluginSettings(Section):
             if not isinstance(value, Mapping):
                 hint = did_you_mean(name, ["disabled"])
                 raise ValueError(f"{name} is neither a table [plugins.{name}] nor a key of the core{hint}")
+            try:
+                is_true(value.get("required", False))
+            except ValueError:
+                raise ValueError(f"{name}.required = {value['required']!r}: must be true or false") from None
         return self
 
     @property

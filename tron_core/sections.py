@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
 from tron_core.errors import ConfigError
 
@@ -33,6 +33,11 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: is not TOML: {error}") from None
+
+
+def is_true(value: Any) -> bool:
+    """A truth value, also as the environment has it (``true``, ``1``, ``off``); raises ValueError for anything else."""
+    return TypeAdapter(bool).validate_python(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
