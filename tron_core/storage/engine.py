@@ -33,6 +33,7 @@ class Access(Enum):
 
     READ = "BEGIN"
     WRITE = "BEGIN IMMEDIATE"
+    MIGRATE = "BEGIN EXCLUSIVE"
 
 
 def resolve_url(text: str, folder: Path) -> URL:
@@ -103,7 +104,8 @@ def _prepare_mysql(engine: Engine, access: Access) -> None:
 def _prepare_sqlite(engine: Engine, access: Access, synchronous: Synchronous) -> None:
     pragmas = [
         f"busy_timeout = {int(BUSY_SECONDS * 1000)}",
-        "foreign_keys = ON",
+        # Changing a table on SQLite means to drop the old one, which must not take what refers to it along.
+        f"foreign_keys = {'OFF' if access is Access.MIGRATE else 'ON'}",
         f"synchronous = {synchronous.upper()}",
         "query_only = ON" if access is Access.READ else "journal_mode = WAL",
     ]
