@@ -1,0 +1,116 @@
+"""uvicorn inside the hub's own event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tron_core.errors import ConfigError
+
+STOP_SECONDS = 5
+"""What requests under way get when the server stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files: the certificate chain, its key, and the CA whose certificates clients need, if any."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+class _Server(uvicorn.Server):
+    """Signals belong to the hub, which stops its services in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServer:
+    """Serves ``app`` at ``host`` and ``port`` (0: a free one, known as ``port`` after ``start``)."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, *, tls: Tls | None = None) -> None:
+        self._host = host
+        self._wanted = port
+        self._scheme = "http" if tls is None else "https"
+        self._port: int | None = None
+        self._task: asyncio.Task[None] | None = None
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=STOP_SECONDS,
+            **({} if tls is None else _tls_options(tls)),
+        )
+        self._server = _Server(config)
+
+    @property
+    def port(self) -> int:
+        """The port that is bound."""
+        if self._port is None:
+            raise RuntimeError("the server was not started")
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """The address as it is bound, without a trailing slash."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"{self._scheme}://{host}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen; returns once connections are taken. Raises ConfigError where the address cannot be bound."""
+        listener = _bind(self._host, self._wanted)
+        self._port = listener.getsockname()[1]
+        self._task = asyncio.create_task(self._server.serve([listener]), name="http server")
+        while not self._server.started:
+            if self._task.done():
+                await self._task  # raises what stopped it
+                raise RuntimeError("the http server ended while it started")
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Take no more connections, give those under way STOP_SECONDS, and end."""
+        if self._task is None:
+            return
+        self._server.should_exit = True
+        await self._task
+        self._task = None
+
+
+def _tls_options(tls: Tls) -> dict[str, Any]:
+    options: dict[str, Any] = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
+    if tls.client_ca is not None:
+        options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
+    return options
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket bound to the first address of ``host``."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise ConfigError(f"http.host ({host}): {error.strerror}") from None
+    try:
+        if os.name == "posix":  # elsewhere the option would let two servers share a port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"http.port ({host}:{port}): {error.strerror}") from None
+    return listener
