@@ -37,7 +37,7 @@ def list_packages(as_json: Annotated[bool, typer.Option("--json", help="Print a 
 
 @app.command("install")
 def install_packages(
-    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Names from `tron models list`.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Names from `tron models list`.")],
 ) -> None:
     """Install packages with model weights, without the dependencies that those packages ask for.
 
@@ -74,12 +74,12 @@ def _row(listed: Listed) -> dict[str, str | None]:
 
 def _print_table(catalogue: Catalogue) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     if not catalogue.listed:
         typer.echo("No installed plugin names a package with model weights.")
         return
-    table = Table("name", "plugin", "installed", "licence", "what", box=None)
+    table = Table("name", "plugin", "installed", "licence", Column("what", overflow="fold"), box=None)
     for listed in catalogue.listed:
         package = listed.package
         table.add_row(package.name, listed.plugin, listed.installed or "no", package.licence, package.description)

