@@ -21,9 +21,7 @@ class LLMParams(tron.Params):
     top_p: float = tron.Setting(0.95, ge=0, le=1, help="Choose among the likeliest words that make up this share")
     top_k: int = tron.Setting(40, ge=0, le=1000, help="Choose among so many of the likeliest words; 0 for all")
     repeat_penalty: float = tron.Setting(1.1, ge=0.5, le=2, help="Above 1 makes words that occurred less likely")
-    max_tokens: int = tron.Setting(
-        1024, ge=1, le=4096, help="Longest answer; a token is about 3/4 of a word"
-    )
+    max_tokens: int = tron.Setting(1024, ge=1, le=4096, help="Longest answer; a token is about 3/4 of a word")
     seed: int | None = tron.Setting(None, ge=0, le=MAX_SEED, saved=False, help="The same seed gives the same text")
 
 
