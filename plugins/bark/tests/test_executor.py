@@ -1,0 +1,156 @@
+"""The executor with its real voice: what it says can be understood, and said again."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pocketsphinx import Decoder
+
+from tron_core.testing import RecordingContext
+from tron_core.worker import Cancelled, ExecutorError
+from tron_plugin_bark import SPEECH, VOICES, SpeechParams
+from tron_plugin_bark.executor import BarkConfig, SpeechExecutor, tron_register_executors
+from tron_plugin_bark.piper import PiperDied
+
+
+def spoken(executor: SpeechExecutor, ctx: RecordingContext, text: str, seed: int = 7) -> tuple[np.ndarray, int]:
+    """The samples of ``text`` and how many of them make a second."""
+    output = executor.run(SpeechParams(text=text, seed=seed), ctx)
+    with wave.open(io.BytesIO(ctx.artifacts["speech.wav"].data)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        samples, rate = np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
+    assert output == {"voice": VOICES[0], "seconds": pytest.approx(len(samples) / rate, abs=0.001)}
+    return samples, rate
+
+
+def heard(samples: np.ndarray, rate: int) -> set[str]:
+    """The words that a speech recogniser makes of it."""
+    times = np.arange(0, len(samples) / rate, 1 / 16000)
+    resampled = np.interp(times, np.arange(len(samples)) / rate, samples).astype("<i2")
+    decoder = Decoder(samprate=16000, loglevel="FATAL")
+    decoder.start_utt()
+    decoder.process_raw(resampled.tobytes(), full_utt=True)
+    decoder.end_utt()
+    hypothesis = decoder.hyp()
+    return set(hypothesis.hypstr.split()) if hypothesis else set()
+
+
+def test_a_recogniser_understands_several_of_the_words(executor: SpeechExecutor, tmp_path: Path) -> None:
+    samples, rate = spoken(executor, RecordingContext(tmp_path), SPEECH.demo().params["text"])
+    assert rate == 22050
+    words = {"hello", "your", "job", "has", "finished", "voice", "says", "ordinary", "processor"}
+    assert len(words & heard(samples, rate)) >= 4
+
+
+def test_the_sound_is_that_of_a_voice(executor: SpeechExecutor, tmp_path: Path) -> None:
+    samples, rate = spoken(executor, RecordingContext(tmp_path), "The quick brown fox jumps over the lazy dog.")
+    assert 1.5 < len(samples) / rate < 6
+    assert 8000 < np.abs(samples.astype(np.int32)).max() <= 32767
+    power = np.abs(np.fft.rfft(samples / 32768)) ** 2
+    frequencies = np.fft.rfftfreq(len(samples), 1 / rate)
+    within = power[(frequencies > 80) & (frequencies < 4000)].sum()
+    assert within > 0.85 * power.sum()
+    assert power[frequencies < 40].sum() < 0.01 * power.sum()
+
+
+def test_the_same_seed_says_the_same_and_another_says_it_otherwise(executor: SpeechExecutor, tmp_path: Path) -> None:
+    text = "Once more. With feeling."
+    first, again, other = (spoken(executor, RecordingContext(tmp_path), text, seed)[0] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_without_a_seed_each_reading_is_another(executor: SpeechExecutor, tmp_path: Path) -> None:
+    one, two = (spoken(executor, RecordingContext(tmp_path), "Good morning.", seed=-1)[0] for _ in range(2))
+    assert not np.array_equal(one, two)
+
+
+def test_a_pause_stands_between_sentences(executor: SpeechExecutor, tmp_path: Path) -> None:
+    samples, rate = spoken(executor, RecordingContext(tmp_path), "One. Two.")
+    quiet = np.abs(samples.astype(np.int32)) == 0
+    runs = np.diff(np.flatnonzero(np.diff(np.concatenate([[0], quiet.astype(np.int8), [0]]))))[::2]
+    assert runs.max() >= 0.25 * rate
+
+
+def test_progress_counts_sentences_and_loading_is_told_once(tmp_path: Path) -> None:
+    executor = SpeechExecutor()
+    try:
+        ctx = RecordingContext(tmp_path)
+        executor.run(SpeechParams(text="One. Two. Three."), ctx)
+        assert [(report.step, report.steps) for report in ctx.reports if report.step] == [(1, 3), (2, 3), (3, 3)]
+        assert ctx.fractions[-1] == 1
+        assert ctx.load_seconds is not None
+        again = RecordingContext(tmp_path)
+        executor.run(SpeechParams(text="Four."), again)
+        assert again.load_seconds is None
+    finally:
+        executor.close()
+
+
+def test_the_waveform_comes_with_it(executor: SpeechExecutor, tmp_path: Path) -> None:
+    ctx = RecordingContext(tmp_path)
+    spoken(executor, ctx, "Hello.")
+    assert [(artifact.name, artifact.role) for artifact in ctx.artifacts.values()] == [
+        ("speech.wav", "result"),
+        ("waveform.png", "waveform"),
+    ]
+    with Image.open(io.BytesIO(ctx.artifacts["waveform.png"].data)) as image:
+        image.verify()
+
+
+def test_a_cancel_stops_between_two_sentences(executor: SpeechExecutor, tmp_path: Path) -> None:
+    ctx = RecordingContext(tmp_path, cancel_at=0.1)
+    with pytest.raises(Cancelled):
+        executor.run(SpeechParams(text="One. Two. Three. Four. Five."), ctx)
+    assert ctx.reports[-1].step == 1
+    assert not ctx.artifacts
+
+
+@pytest.mark.parametrize("text", ["...", " \n ", "—"])
+def test_a_text_without_a_sound_is_refused(executor: SpeechExecutor, tmp_path: Path, text: str) -> None:
+    with pytest.raises(ExecutorError, match="nothing in it") as caught:
+        executor.run(SpeechParams(text=text), RecordingContext(tmp_path))
+    assert caught.value.kind == "invalid"
+
+
+def test_an_unknown_voice_is_refused_with_those_here(executor: SpeechExecutor, tmp_path: Path) -> None:
+    with pytest.raises(ExecutorError, match=VOICES[0]) as caught:
+        executor.run(SpeechParams(text="Hello", voice="no-such"), RecordingContext(tmp_path))
+    assert caught.value.kind == "invalid"
+
+
+def test_a_dead_process_is_worth_another_try(
+    executor: SpeechExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*args: object) -> None:
+        raise PiperDied("Piper's process ended with status -9")
+
+    monkeypatch.setattr("tron_plugin_bark.piper.PiperProcess.say", die)
+    with pytest.raises(ExecutorError, match="status -9") as caught:
+        executor.run(SpeechParams(text="Hello"), RecordingContext(tmp_path))
+    assert (caught.value.kind, caught.value.retryable) == ("transient", True)
+
+
+def test_voices_are_announced_as_choices(executor: SpeechExecutor) -> None:
+    assert executor.choices() == {"voice": list(VOICES)}
+
+
+def test_an_empty_folder_leaves_the_executor_out_with_a_reason(tmp_path: Path) -> None:
+    executor = SpeechExecutor()
+    executor.options = BarkConfig(voices=tmp_path)
+    assert "no voice in" in (executor.unavailable() or "")
+
+
+def test_another_engine_is_refused_by_the_configuration() -> None:
+    with pytest.raises(ValueError, match="piper"):
+        BarkConfig.model_validate({"engine": "bark"})
+
+
+def test_the_hook_offers_the_executor() -> None:
+    (executor,) = tron_register_executors()
+    assert executor.capability == "tts"
