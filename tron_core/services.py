@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tron_core.auth.service import Auth
+    from tron_core.auth.tickets import Tickets
     from tron_core.clock import Clock
     from tron_core.config import Settings
     from tron_core.hub.server import WorkerServer
@@ -33,6 +34,7 @@ class Services:
     artifacts: Artifacts
     saved_settings: SavedSettings
     auth: Auth
+    tickets: Tickets
     bus: Bus
     scheduler: Scheduler
     workers: WorkerServer

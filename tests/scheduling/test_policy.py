@@ -38,7 +38,7 @@ def serve(queue: FairQueue, *classes: ClassKey, warm: WarmChoice = COLD) -> str 
 
 
 def serve_all(queue: FairQueue, *classes: ClassKey) -> list[str]:
-    return [job for job in iter(lambda: serve(queue, *classes), None)]
+    return list(iter(lambda: serve(queue, *classes), None))
 
 
 def test_a_higher_priority_goes_first_and_age_decides_within_one_turn() -> None:

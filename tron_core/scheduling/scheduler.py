@@ -117,6 +117,7 @@ class Scheduler:
         self._artifacts = artifacts
         self._frontends: Mapping[str, Frontend] = {}
         self._admitting = False
+        self._draining: asyncio.Timeout | None = None
         self._unlisten: list[Callable[[], None]] = []
         self._reading = Reading(board, self._dispatcher)
 
@@ -184,12 +185,17 @@ class Scheduler:
     async def drain(self, seconds: float) -> bool:
         """Give running jobs their time; returns whether none is left."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as self._draining:
                 while any(entry.lease is not None for entry in self._board.entries.values()):
                     await self._drained_or_later()
         except TimeoutError:
             return False
         return True
+
+    def end_drain(self) -> None:
+        """End a drain that is under way."""
+        if self._draining is not None:
+            self._draining.reschedule(asyncio.get_running_loop().time())
 
     async def _drained_or_later(self) -> None:
         leased = next(entry for entry in self._board.entries.values() if entry.lease is not None)
