@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tron_core.api import ArtifactStore, Frontend, StoreFactory, WorkerProtocol
 from tron_core.auth.service import Auth
 from tron_core.auth.tickets import Tickets
+from tron_core.auth.tls import server_context
 from tron_core.clock import Clock, SystemClock
 from tron_core.config import Loaded, Settings
 from tron_core.errors import ConfigError
 from tron_core.frontends.http.frontend import HttpFrontend
 from tron_core.hooks import hookimpl
 from tron_core.hub.server import WorkerServer
+from tron_core.hub.session import Terms
 from tron_core.hub.tron_v1 import TronV1
 from tron_core.plugin_app import PluginApp
 from tron_core.plugins import PerPlugin, Plugins
@@ -108,7 +110,9 @@ class Hub:
         self._tickets = await Tickets.load(database, clock)
         auth = Auth(database, clock)
         bus = self._bus()
-        workers = WorkerServer(settings, clock)
+        hub = settings.hub
+        tls = server_context(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
+        workers = WorkerServer(hub.host, hub.port, ssl=tls)
         auth.when_revoked(workers.revoke)
         scheduler = Scheduler(
             plugins=plugins,
@@ -149,7 +153,7 @@ class Hub:
         self._frontends = self._register_frontends()
         await services.scheduler.start(self._frontends)
         self._stack.push_async_callback(services.scheduler.stop)
-        await services.workers.start(self._register_protocols())
+        await self._listen_for_workers()
         self._stack.push_async_callback(services.workers.stop)
         for frontend in self._frontends.values():
             await frontend.start()
@@ -159,20 +163,24 @@ class Hub:
         self._write_run_file()
         services.ready = lambda: True
 
+    async def _listen_for_workers(self) -> None:
+        hub, workers = self.settings.hub, self.services.workers
+        try:
+            await workers.start(self._register_protocols())
+        except OSError as error:
+            raise ConfigError(f"hub.host, hub.port: cannot listen at {hub.host}:{hub.port}: {error.strerror}") from None
+        host = f"[{hub.host}]" if ":" in hub.host else hub.host
+        self.services.hub_url = f"{'wss' if hub.tls_certificate else 'ws'}://{host}:{workers.port}"
+
     def plugin_app(self, plugin: str) -> PluginApp:
         """The App of one plugin."""
         return PluginApp(plugin, self.services)
 
     def tron_v1(self) -> TronV1:
         """The core's own worker protocol."""
-        services, scheduling = self.services, self.settings.scheduling
-        return TronV1(
-            services.bus,
-            services.auth,
-            self._clock,
-            heartbeat_seconds=scheduling.heartbeat_seconds,
-            resume_grace=scheduling.resume_grace,
-        )
+        scheduling = self.settings.scheduling
+        terms = Terms(scheduling.heartbeat_seconds, scheduling.resume_grace)
+        return TronV1(self.services.auth, self.services.bus, self._clock, terms=terms)
 
     def _register_frontends(self) -> dict[str, Frontend]:
         frontends: dict[str, Frontend] = {}
@@ -222,9 +230,7 @@ class Hub:
 
     def _write_run_file(self) -> None:
         run_file = RunFile(self._loaded.folder)
-        run_file.write(
-            http=self.services.http_url, hub=self.services.workers.url, token=self.services.auth.grant_local()
-        )
+        run_file.write(http=self.services.http_url, hub=self.services.hub_url, token=self.services.auth.grant_local())
         self._stack.callback(run_file.remove)
 
     async def _collect(self) -> None:

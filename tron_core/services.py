@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Services:
-    """``folder`` is the configuration file's: relative paths are relative to it. ``http_url`` is the address of the
-    REST side as it is bound (known once the http frontend listens), without a trailing slash."""
+    """``folder`` is the configuration file's: relative paths are relative to it. ``hub_url`` and
+    ``http_url`` are the addresses of the two ports as they are bound, without a trailing slash, known once they
+    listen."""
 
     settings: Settings
     folder: Path
@@ -38,5 +39,6 @@ class Services:
     bus: Bus
     scheduler: Scheduler
     workers: WorkerServer
+    hub_url: str = ""
     http_url: str = ""
     ready: Callable[[], bool] = lambda: False
