@@ -1,42 +1,46 @@
 """The public API for plugin authors: what is not here is private. Worker halves import ``tron_core.worker``."""
 
-from tron_core.api import (
-    App,
-    Candidate,
-    Frontend,
-    Message,
-    SettingSpec,
-    UndeliverableError,
-    WorkerProtocol,
-)
-from tron_core.capability import (
-    Action,
-    Asker,
-    Attachment,
-    Capability,
-    Command,
-    Demo,
-    Input,
-    Params,
-    Prompt,
-    Reply,
-    Requirements,
-    Setting,
-)
-from tron_core.errors import Refused, TronError
-from tron_core.hooks import hookimpl, hookspec
-from tron_core.job import (
-    Artifact,
-    Job,
-    JobEvent,
-    JobRequest,
-    JobState,
-    Priority,
-    Progress,
-    Result,
-    Role,
-    Target,
-)
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tron_core.api import (
+        App,
+        Candidate,
+        Frontend,
+        Message,
+        SettingSpec,
+        UndeliverableError,
+        WorkerProtocol,
+    )
+    from tron_core.capability import (
+        Action,
+        Asker,
+        Attachment,
+        Capability,
+        Command,
+        Demo,
+        Input,
+        Params,
+        Prompt,
+        Reply,
+        Requirements,
+        Setting,
+    )
+    from tron_core.errors import Refused, TronError
+    from tron_core.hooks import hookimpl, hookspec
+    from tron_core.job import (
+        Artifact,
+        Job,
+        JobEvent,
+        JobRequest,
+        JobState,
+        Priority,
+        Progress,
+        Result,
+        Role,
+        Target,
+    )
 
 __version__ = "0.1.0"
 
@@ -76,3 +80,20 @@ __all__ = [
     "hookimpl",
     "hookspec",
 ]
+
+_MODULES = ("errors", "hooks", "job", "capability", "api")
+"""Where the names above are defined, the light ones first."""
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when asked for, so that `tron --help` does without pydantic.
+    if name in __all__:
+        for module in _MODULES:
+            found = vars(importlib.import_module(f"{__name__}.{module}"))
+            if name in found:
+                return found[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

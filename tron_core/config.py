@@ -9,7 +9,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -263,6 +263,10 @@ class Loaded:
     folder: Path
     origins: Mapping[str, str]
 
+    def source_of(self, key: str) -> str:
+        """Where a key stands, or would stand."""
+        return self.origins.get(key, str(self.path or FILE))
+
 
 def find(path: Path | None = None) -> Path | None:
     """The configuration file: ``path``, else ``TRON_CONFIG``, else tron.toml here; None where there is none.
@@ -291,10 +295,9 @@ def load(path: Path | None = None) -> Loaded:
     values = _merge(from_file, from_environment)
     _resolve_database_url(values, folder)
     _resolve_paths(values, folder)
-    settings = validate(
-        Settings, values, prefix="", source=lambda key: origins.get(key, str(file or "settings")), folder=folder
-    )
-    return Loaded(settings, file, folder, origins)
+    unread = Loaded(Settings(), file, folder, origins)
+    settings = validate(Settings, values, prefix="", source=unread.source_of, folder=folder)
+    return replace(unread, settings=settings)
 
 
 def read_environment() -> dict[str, Any]:

@@ -98,9 +98,13 @@ class HookCalls:
         for implementation in self._begin(hook):
             yield await self._ask(hook, implementation, {**(arguments or {}), **more}, timeout)
 
+    def call_each_now(self, hook: str, /, **arguments: Any) -> list[Outcome]:
+        """``call_each`` for hooks that are not async."""
+        return [self._ask_now(hook, each, arguments) for each in self._begin(hook)]
+
     def call_all_now(self, hook: str, /, **arguments: Any) -> list[Answer]:
         """``call_all`` for hooks that are not async."""
-        outcomes = [self._ask_now(hook, each, arguments) for each in self._begin(hook)]
+        outcomes = self.call_each_now(hook, **arguments)
         return [Answer(outcome.plugin, outcome.value) for outcome in outcomes if outcome.value is not None]
 
     def call_first_now(self, hook: str, /, **arguments: Any) -> Any:

@@ -24,9 +24,16 @@ PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 CAPABILITY_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
+RESERVED = frozenset({"core", "disabled"})
+"""Names that no plugin can have: the core's own, and a key of ``[plugins]``."""
+
+
 def check_plugin_name(name: str) -> None:
-    if not PLUGIN_NAME.fullmatch(name) or name == "disabled":
+    """A plugin's name can stand in tables, variables and the configuration."""
+    if not PLUGIN_NAME.fullmatch(name):
         raise PluginFault(f"a plugin's name is lower-case letters, digits, - and _, not {name!r}")
+    if name in RESERVED:
+        raise PluginFault(f"the name {name} is reserved")
 
 
 def implementations(manager: PluginManager, plugin: object) -> list[tuple[str, dict[str, Any], Callable[..., Any]]]:

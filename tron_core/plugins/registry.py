@@ -128,9 +128,9 @@ class Plugins(HookCalls):
 
         ``built_in``: a part of the core, which is not among ``records``.
         """
-        record = self._enter(PluginRecord(name, distribution, version))
         if built_in:
             self._built_in.add(name)
+        record = self._enter(PluginRecord(name, distribution, version))
         if record.state is PluginState.ACTIVE:
             self._take_all([(record, plugin)], lambda name: None)
         return record
@@ -201,7 +201,8 @@ class Plugins(HookCalls):
 
     def _enter(self, record: PluginRecord) -> PluginRecord:
         with self._guard(record):
-            declarations.check_plugin_name(record.name)
+            if record.name not in self._built_in:
+                declarations.check_plugin_name(record.name)
             # Names of tables and variables have _ for -, so that the two must not differ in that alone.
             same = [name for name in self._records if name.replace("-", "_") == record.name.replace("-", "_")]
             if same:
