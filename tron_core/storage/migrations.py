@@ -91,7 +91,11 @@ def current(url: str, folder: Path) -> list[Current]:
 
 def is_current(url: str, folder: Path) -> bool:
     """Whether a hub may start: nobody's tables are out of date. A plugin whose revisions cannot be read is not
-    waited for. Raises ConfigError where the database cannot be opened."""
+    waited for. Raises ConfigError where the database cannot be opened; one on SQLite that is still to be made is
+    not current."""
+    file = sqlite_file(resolve_url(url, folder))
+    if file is not None and not file.exists():
+        return False
     return all(each.up_to_date or each.problem is not None for each in current(url, folder))
 
 
