@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Requirements,
         Setting,
     )
-    from tron_core.errors import Refused, TronError
+    from tron_core.errors import InvalidParams, Refused, TronError
     from tron_core.hooks import hookimpl, hookspec
     from tron_core.job import (
         Artifact,
@@ -56,6 +56,7 @@ __all__ = [
     "Demo",
     "Frontend",
     "Input",
+    "InvalidParams",
     "Job",
     "JobEvent",
     "JobRequest",

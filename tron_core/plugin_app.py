@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from tron_core.api import DatabaseAccess, SettingsAccess
+from tron_core.api import ArtifactAccess, DatabaseAccess, SettingsAccess
 from tron_core.job import Artifact, Job, JobRequest, Role
 from tron_core.services import Services
 
@@ -41,7 +41,7 @@ class PluginApp:
     def __init__(self, plugin: str, services: Services) -> None:
         self.plugin = plugin
         self.database: DatabaseAccess = services.database
-        self.artifacts = PluginArtifacts(services)
+        self.artifacts: ArtifactAccess = PluginArtifacts(services)
         self.settings: SettingsAccess = services.saved_settings
         self._services = services
 

@@ -194,11 +194,14 @@ class Connections:
 
     def say_whether_possible(self, entry: Entry) -> bool:
         """Note and tell whether anybody connected can do a job; returns it."""
-        if self._board.roster.capable(entry.key.capability, entry.key.requirements):
+        roster, key = self._board.roster, entry.key
+        if roster.capable(key.capability, key.requirements):
             entry.message = None
             return True
         left = max(0.0, entry.expires_at - self._board.clock.now())
-        entry.message = f"No worker for this now; waiting up to {max(1, round(left / 60))} min."
+        offering = [worker for worker in roster if worker.session and key.capability in worker.offers]
+        why = f" ({offering[0].lacks(key.capability, key.requirements)})" if offering else ""
+        entry.message = f"No worker for this now{why}; waiting up to {max(1, round(left / 60))} min."
         self._board.emit(entry.job, "state", {"state": "queued", "message": entry.message})
         return False
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, select, update
 
 from tron_core.job import (
     Artifact,
@@ -351,19 +351,21 @@ class OpenJob:
 
 def load_open(connection: Connection) -> list[OpenJob]:
     """Every job that is queued or running, oldest first."""
+    is_open = jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
     lease = and_(attempts.c.job == jobs.c.id, attempts.c.number == jobs.c.attempt, attempts.c.ended_at.is_(None))
     statement = (
         select(jobs, attempts.c.worker, attempts.c.client_id, attempts.c.model)
         .select_from(jobs.outerjoin(attempts, lease))
-        .where(jobs.c.state.in_([JobState.QUEUED.value, JobState.RUNNING.value]))
+        .where(is_open)
         .order_by(jobs.c.created_at, jobs.c.id)
     )
+    tried = _attempts_of(connection, select(jobs.c.id).where(is_open))
     found = []
     for row in connection.execute(statement):
         held = None if row.worker is None else (row.worker, row.client_id, row.model)
         found.append(
             OpenJob(
-                _job(row, (), ()),
+                _job(row, tried.get(row.id, ()), ()),
                 row.losses,
                 row.expected_seconds,
                 row.deadline_seconds,
@@ -404,17 +406,22 @@ def fetch_many(connection: Connection, ids: Sequence[str]) -> list[Job]:
     if not ids:
         return []
     rows = {row.id: row for row in connection.execute(select(jobs).where(jobs.c.id.in_(ids)))}
+    tried = _attempts_of(connection, ids)
+    kept: dict[str, list[Artifact]] = {}
+    placed = select(artifacts).where(artifacts.c.job.in_(ids), artifacts.c.position.is_not(None))
+    for row in connection.execute(placed.order_by(artifacts.c.position, artifacts.c.id)):
+        kept.setdefault(row.job, []).append(artifact_of(row))
+    return [_job(rows[id_], tried.get(id_, ()), kept.get(id_, ())) for id_ in ids if id_ in rows]
+
+
+def _attempts_of(connection: Connection, ids: Sequence[str] | Select[tuple[str]]) -> dict[str, list[Attempt]]:
     tried: dict[str, list[Attempt]] = {}
     for row in connection.execute(select(attempts).where(attempts.c.job.in_(ids)).order_by(attempts.c.number)):
         outcome = None if row.outcome is None else Outcome(row.outcome)
         tried.setdefault(row.job, []).append(
             Attempt(row.number, row.worker, row.started_at, row.ended_at, outcome, row.reason)
         )
-    kept: dict[str, list[Artifact]] = {}
-    placed = select(artifacts).where(artifacts.c.job.in_(ids), artifacts.c.position.is_not(None))
-    for row in connection.execute(placed.order_by(artifacts.c.position, artifacts.c.id)):
-        kept.setdefault(row.job, []).append(artifact_of(row))
-    return [_job(rows[id_], tried.get(id_, ()), kept.get(id_, ())) for id_ in ids if id_ in rows]
+    return tried
 
 
 def artifact_of(row: Row[Any]) -> Artifact:
