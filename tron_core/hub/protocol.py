@@ -6,10 +6,11 @@ Unknown fields are ignored; docs/reference/worker-protocol.md is the prose.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FailFast, Field, TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
@@ -23,6 +24,11 @@ HELLO_TIMEOUT = 10.0
 MAX_FAULTS = 20
 """Faults in a row after which the session is closed."""
 
+MAX_EXPLAINED = 100
+"""Wrong fields in one frame beyond which only their number is said."""
+MAX_SENTENCE = 500
+"""Characters of the longest fault: it may quote what came."""
+
 CLOSE_FAULTS = 4400
 CLOSE_REVOKED = 4403
 CLOSE_NO_HELLO = 4408
@@ -32,6 +38,8 @@ CLOSE_SILENT = 4411
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Number = Annotated[int, Field(ge=1)]
+Names = Annotated[tuple[str, ...], FailFast()]
+"""The first wrong one is enough: a frame of 300,000 wrong ones would keep the loop busy for a second."""
 
 
 class Message(BaseModel):
@@ -43,9 +51,9 @@ class Message(BaseModel):
 class Announced(Message):
     """What a worker has for one capability."""
 
-    models: tuple[str, ...] = ()
-    loaded: tuple[str, ...] = ()
-    choices: Mapping[str, tuple[str, ...]] = {}
+    models: Names = ()
+    loaded: Names = ()
+    choices: Mapping[str, Names] = {}
 
 
 class Hardware(BaseModel):
@@ -74,7 +82,7 @@ class Hello(Message):
     capabilities: Annotated[Mapping[str, Announced], Field(max_length=256)]
     slots: Annotated[int, Field(ge=1, le=1024)] = 1
     hardware: Hardware = Hardware()
-    resuming: tuple[Held, ...] = ()
+    resuming: Annotated[tuple[Held, ...], FailFast()] = ()
 
 
 class ProgressMessage(Message):
@@ -117,7 +125,7 @@ class ResultMessage(Message):
     job: Name
     attempt: Number
     output: Mapping[str, Any]
-    artifacts: Annotated[tuple[str, ...], Field(max_length=256)] = ()
+    artifacts: Annotated[Names, Field(max_length=256)] = ()
     metrics: MetricsMessage = MetricsMessage()
 
 
@@ -139,8 +147,8 @@ class Status(Message):
     named, and a field left out, stays as it was. ``free_slots`` can only lower what the hub counts."""
 
     type: Literal["status"] = "status"
-    loaded: Mapping[str, tuple[str, ...]] = {}
-    choices: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    loaded: Mapping[str, Names] = {}
+    choices: Mapping[str, Mapping[str, Names]] = {}
     free_slots: Annotated[int, Field(ge=0)] | None = None
     hardware: Hardware | None = None
 
@@ -233,7 +241,12 @@ _from_hub: TypeAdapter[FromHub] = TypeAdapter(Annotated[FromHub, Field(discrimin
 
 
 class ProtocolError(ValueError):
-    """A frame that is not a message of the protocol; its text says which field is wrong."""
+    """A frame that is not a message of the protocol; its text says which field is wrong. ``type`` is the message's,
+    where the frame has one that is known."""
+
+    def __init__(self, sentence: str, *, type: str | None = None) -> None:
+        super().__init__(sentence)
+        self.type = type
 
 
 def parse_from_worker(frame: str | bytes) -> FromWorker:
@@ -250,15 +263,26 @@ def _parse(adapter: TypeAdapter[T], frame: str | bytes) -> T:
     if isinstance(frame, bytes):
         raise ProtocolError("binary frames are not spoken here: bulk data goes by HTTP, with an upload ticket")
     try:
-        return adapter.validate_json(frame)
+        message = adapter.validate_json(frame)
     except ValidationError as error:
-        raise ProtocolError(_sentence(error)) from None
+        raise _explained(error) from None
+    if isinstance(message, ResultMessage) and ("NaN" in frame or "Infinity" in frame):
+        json.loads(frame, parse_constant=_refuse_constant)
+    return message
 
 
-def _sentence(error: ValidationError) -> str:
+def _explained(error: ValidationError) -> ProtocolError:
+    count = error.error_count()
+    if count > MAX_EXPLAINED:  # each would be described to the last before the first could be read
+        return ProtocolError(f"frame: {count} fields are wrong")
     first = error.errors(include_url=False, include_context=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "frame"
-    return f"{where}: {first['msg']}"
+    sentence = f"{where}: {first['msg']}"
+    return ProtocolError(sentence[:MAX_SENTENCE], type=str(first["loc"][0]) if first["loc"] else None)
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ProtocolError(f"result.output: {constant} is no JSON", type="result")
 
 
 def encode(message: Message) -> str:
