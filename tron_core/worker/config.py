@@ -23,6 +23,8 @@ class WorkerHubSettings(_Section):
 
     url: str | None = None
     """Its address: ``wss://hub.example.org:6789``, or ``ws://`` where it has no TLS."""
+    http: str | None = None
+    """The hub's REST side; unset, the same host, port 5000."""
     ca: Path | None = None
     """The CA certificate (PEM) that the hub's certificate is checked against; unset, the machine's own."""
     auth: Path | None = None
@@ -36,6 +38,8 @@ class WorkerIdentity(_Section):
     """What the hub and its operators call it; unset, the machine's name."""
     slots: Annotated[int, Field(ge=1, le=64)] = 1
     """Jobs at a time, each in a child process of its own."""
+    cancel_grace: Annotated[float, Field(ge=0, le=600)] = 10.0
+    """Seconds that a cancelled job gets to stop by itself; then its process is killed."""
 
 
 class WorkerSettings(_Section):
