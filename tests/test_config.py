@@ -1,14 +1,16 @@
 """Settings come from tron.toml and the environment; what cannot be used is said with its key and its place."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tron_core import config
 from tron_core.config import Settings, load
 from tron_core.errors import ConfigError
-from tron_core.worker.config import load_worker
+from tron_core.worker.config import WorkerSettings, load_worker
 
 DEFAULTS = {
     "hub.host": "127.0.0.1", "hub.port": 6789, "hub.public_url": None, "hub.drain_seconds": 30,
@@ -220,3 +222,34 @@ def test_a_wrong_key_of_a_worker_is_named(here: Path) -> None:
         load_worker(file)
     with pytest.raises(ConfigError, match="no such configuration file"):
         load_worker(here / "none.toml")
+
+
+PAGE = (Path(__file__).resolve().parent.parent / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
+
+
+HUBS, _, WORKERS = PAGE.partition("## worker.toml\n")
+
+
+def documented(page: str, title: str) -> list[tuple[str, str]]:
+    part = page.partition(f"# {title}\n")[2].partition("\n#")[0]
+    return re.findall(r"^\| `(\w+)` \| (.*?) \|", part, re.M)
+
+
+def as_documented(value: Any) -> str:
+    if value is None:
+        return ""
+    return f'`"{value}"`' if isinstance(value, str) else f"`{str(value).lower()}`"
+
+
+def expected(model: Any) -> list[tuple[str, str]]:
+    return [(name, as_documented(field.get_default())) for name, field in model.model_fields.items()]
+
+
+@pytest.mark.parametrize("section", Settings.model_fields)
+def test_the_page_has_every_key_of_the_hub_with_its_default(section: str) -> None:
+    assert documented(HUBS, f"[{section}]") == expected(Settings.model_fields[section].annotation)
+
+
+@pytest.mark.parametrize("section", ["hub", "worker"])
+def test_the_page_has_every_key_of_a_worker_with_its_default(section: str) -> None:
+    assert documented(WORKERS, f"[{section}]") == expected(WorkerSettings.model_fields[section].annotation)

@@ -51,7 +51,7 @@ class SettingsAccess(Protocol):
     """Saved settings, layered: user, then channel, then guild."""
 
     async def get(self, requester: str, guild: str | None, field: str) -> Any:
-        """The saved value of ``field`` (``txt2img.steps``), None where nobody saved one."""
+        """The saved value of ``field`` (``echo.times``), None where nobody saved one."""
 
 
 class App(Protocol):

@@ -2,7 +2,8 @@
 
 How hooks are called: implementations run one by one, ``tryfirst`` ones before the rest, the rest in the order of the
 plugins' names, ``trylast`` ones after. An implementation may be ``async def`` where its spec is; it has 10 seconds
-(60 at start-up). What it raises is logged and counted, and means "no answer", except in ``tron_job_submitting``.
+(60 at start-up). What it raises is logged and counted, and means "no answer", except in ``tron_job_submitting``;
+after 5 in a row the plugin is quarantined. A hook whose docstring says Experimental may change; the others are stable.
 Argument names are the contract: an implementation takes those that it needs. Hook wrappers are refused.
 """
 
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 def tron_register_hookspecs() -> Any:
     """Hooks of a plugin's own, which other plugins may implement.
 
-    Called once while plugins load, before any other hook, on the main thread. Return a module or class whose
-    functions are marked with ``tron_core.hookspec``. Names begin with ``tron_``. Raising makes the plugin ``failed``.
+    Called once while plugins load, before any other hook, on the main thread; must not block. Return a module or class
+    whose functions are marked with ``tron_core.hookspec``. Names begin with ``tron_``. Raising makes the plugin
+    ``failed``, as does a hook that is declared already.
 
     Example::
 
@@ -47,9 +49,8 @@ def tron_register_hookspecs() -> Any:
 def tron_register_capabilities() -> Sequence[Capability]:
     """The capabilities of a plugin.
 
-    Called once when plugins load, on the main thread, before the configuration is read; must not block. Return a list
-    of Capability instances. A name, command or alias that an earlier plugin has makes this plugin ``failed``, as does
-    raising.
+    Called once when plugins load, on the main thread; must not block. Return a list of Capability instances. A name,
+    command or alias that an earlier plugin has makes this plugin ``failed``, as does raising.
 
     Example::
 
@@ -112,8 +113,10 @@ def tron_register_config() -> type[BaseModel]:
 def tron_register_cli(cli: typer.Typer) -> None:
     """Commands for the ``tron`` program.
 
-    Called once when the command line starts, on the main thread; must not block or do I/O. Add commands or groups to
-    ``cli``, the Typer app; a name that the core has is refused. Raising leaves the plugin's commands out.
+    Called once, on the main thread, when a command is typed that the core does not have, and for ``tron --help``; must
+    not block or do I/O. Add commands or groups to ``cli``, a Typer app of the plugin's own; a name that the core has is
+    left out. Raising leaves the plugin's commands out. So that ``--help`` imports no plugin in vain, it shows commands
+    of plugins only where the word ``tron_register_cli`` stands in the module that an entry point names.
 
     Example::
 
@@ -148,7 +151,7 @@ def tron_register_worker_protocols(app: App) -> Sequence[WorkerProtocol]:
     """Another wire protocol for workers, chosen by WebSocket subprotocol.
 
     Called once when the hub starts, on the event loop; must not block. Return a list of WorkerProtocol. A subprotocol
-    that is taken makes the hub leave the later one out and log it.
+    that is taken makes the hub leave the later one out and log it. Raising leaves the plugin's protocols out.
 
     Example::
 
@@ -162,7 +165,8 @@ def tron_register_worker_protocols(app: App) -> Sequence[WorkerProtocol]:
 def tron_register_frontends(app: App) -> Sequence[Frontend]:
     """Another place where people ask and are answered; the core's own register through this hook too.
 
-    Called once when the hub starts, on the event loop; must not block. Return a list of Frontend.
+    Called once when the hub starts, on the event loop; must not block. Return a list of Frontend. One whose name is
+    taken is left out and logged. Raising is logged, and leaves the plugin's frontends out.
 
     Example::
 
@@ -177,7 +181,7 @@ def tron_register_buses() -> Mapping[str, Any]:
     """Backends of the Bus, by the scheme of ``bus.url``. Experimental.
 
     Called once when the hub starts, on the main thread; must not block. Return a dict of scheme to a function that
-    takes the URL and returns a Bus.
+    takes the URL and returns a Bus. Raising leaves them out; a hub whose ``bus.url`` needs one of them does not start.
 
     Example::
 
@@ -192,7 +196,8 @@ def tron_register_artifact_stores() -> Mapping[str, StoreFactory]:
     """Backends of the artifact store, by the scheme of ``artifacts.url``.
 
     Called once when the hub starts, on the main thread; must not block. Return a dict of scheme to a function that
-    takes the URL and the folder that relative paths are relative to, and returns an ArtifactStore.
+    takes the URL and the folder that relative paths are relative to, and returns an ArtifactStore. Raising leaves them
+    out; a hub whose ``artifacts.url`` needs one of them does not start.
 
     Example::
 
@@ -221,7 +226,8 @@ async def tron_startup(app: App) -> None:
 async def tron_shutdown(app: App) -> None:
     """Stop what ``tron_startup`` started.
 
-    Awaited once, on the event loop, after the frontends stopped, in the same order as start-up.
+    Awaited once, on the event loop, after the frontends stopped, in the same order as start-up; it has 10 seconds.
+    Raising is logged; the others are still called.
 
     Example::
 
@@ -253,7 +259,7 @@ async def tron_job_event(event: JobEvent) -> None:
     """Observe every state change, progress and partial text.
 
     Awaited in a task of its own per plugin, in order, behind a bounded queue: when an implementation is slow,
-    progress events are dropped for it, state changes are not.
+    progress events are dropped for it, state changes are not. Raising is logged; the next event is still handed over.
 
     Example::
 
@@ -269,7 +275,7 @@ def tron_select_worker(job: Job, candidates: Sequence[Candidate]) -> str | None:
     """Override where a job goes.
 
     Called on the event loop for each hand-out; must not block. Return the name of one of ``candidates``, or
-    None for the core's own choice; the first answer counts.
+    None for the core's own choice; the first answer counts. Raising is logged, and the next plugin is asked.
 
     Example::
 
@@ -283,7 +289,9 @@ def tron_select_worker(job: Job, candidates: Sequence[Candidate]) -> str | None:
 async def tron_message(message: Message) -> JobRequest | None:
     """Claim a message that is not a command: a mention, a direct message, a message in a thread.
 
-    Awaited on the event loop, plugin by plugin, until one answers. Return a JobRequest to make a job of it.
+    Awaited on the event loop, plugin by plugin, until one answers. Return a JobRequest to make a job of it, or None.
+    ``tron.Refused(reason)`` is an answer too: the person is shown the reason. Anything else that is raised is logged,
+    and the next plugin is asked.
 
     Example::
 
@@ -311,15 +319,15 @@ async def tron_forget_requester(requester: str) -> None:
 
 @hookspec
 def tron_reply_actions(job: Job, reply: Reply) -> Sequence[Action]:
-    """Offer actions on any reply, also on another plugin's (an Upscale button on every picture).
+    """Offer actions on any reply, also on another plugin's (an Enlarge button on every picture).
 
     Called on the event loop once for each reply before it is stored; must not block. ``job.artifacts`` are the
-    result's. Return a list of Action.
+    result's. Return a list of Action. Raising is logged; the reply goes out without the plugin's actions.
 
     Example::
 
         @tron.hookimpl
         def tron_reply_actions(job, reply):
             pictures = [a for a in job.artifacts if a.media_type.startswith("image/")]
-            return [tron.Action(f"Upscale #{n}", "upscale", {"image": a.id}) for n, a in enumerate(pictures, 1)]
+            return [tron.Action(f"Enlarge #{n}", "enlarge", {"image": a.id}) for n, a in enumerate(pictures, 1)]
     """

@@ -19,7 +19,7 @@ from tron_core.storage.tables import settings as table
 @dataclass(frozen=True, slots=True)
 class SavedSetting:
     """One saved value. ``owner`` is a requester (``api:alice``), ``guild:1`` or ``channel:2``; ``plugin`` is whose
-    setting it is; ``key`` is unique among all plugins' (``txt2img.steps``)."""
+    setting it is; ``key`` is unique among all plugins' (``echo.times``)."""
 
     owner: str
     plugin: str
