@@ -7,7 +7,6 @@ import logging
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection
-from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from tron_core.api import Grant, WorkerProtocol
@@ -43,7 +42,8 @@ class WorkerConnection(ServerConnection):
     def base_url(self) -> str:
         """The host that the worker dialled, as ``http(s)://host`` without a port: where it can reach the hub."""
         scheme = "http" if self.transport.get_extra_info("sslcontext") is None else "https"
-        host = _host(self.request) or _bracketed(str(self.local_address[0]))
+        header = "" if self.request is None else next(iter(self.request.headers.get_all("Host")), "")
+        host = dialled_host(header) or _bracketed(str(self.local_address[0]))
         return f"{scheme}://{host}"
 
     def adopt(self, protocol: WorkerProtocol, grant: Grant) -> None:
@@ -104,12 +104,12 @@ class WorkerConnection(ServerConnection):
             self._gate.leave(self.address)
 
 
-def _host(request: Request | None) -> str | None:
-    """The host of the Host header without its port; None where there is none that could be one."""
-    header = "" if request is None else (request.headers.get_all("Host") or [""])[0]
-    host, _, rest = header.partition("]") if header.startswith("[") else header.partition(":")
+def dialled_host(header: str) -> str | None:
+    """The host of a Host header without its port (an IPv6 address keeps its brackets); None where there is none."""
     if header.startswith("["):
-        return f"{host}]" if rest[:1] in ("", ":") and _is_host(host[1:], ":") else None
+        address, closed, rest = header[1:].partition("]")
+        return f"[{address}]" if closed and rest[:1] in ("", ":") and _is_host(address, ":") else None
+    host = header.partition(":")[0]
     return host if _is_host(host, "") else None
 
 
