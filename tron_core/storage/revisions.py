@@ -64,6 +64,7 @@ class Owner:
         def note(*, step: Any, **_: Any) -> None:
             applied.append(str(step.up_revision_id))
 
+        connection.rollback()  # a transaction that is open already Alembic would leave for us to commit
         command.upgrade(self._config(connection=connection, on_version_apply=note), "head")
         return applied
 
@@ -102,9 +103,8 @@ def left_behind(tables: Iterable[str], known: Iterable[Owner]) -> list[Owner]:
 
 
 def _plugin(entry: EntryPoint) -> Owner:
-    package, _, inner = entry.module.partition(".")
-    parts = [*filter(None, inner.split(".")), *re.split(r"[./]", entry.attr or ".")]
-    for place in _places(package):
+    package, *parts = re.split(r"[:./]", entry.value)
+    for place in _places(package) if parts else ():
         folder = place.joinpath(*parts)
         if folder.is_dir():
             versions = folder / "versions"
