@@ -54,6 +54,16 @@ class SettingsAccess(Protocol):
         """The saved value of ``field`` (``echo.times``), None where nobody saved one."""
 
 
+class HookAccess(Protocol):
+    """Calls of hooks that a plugin declared, under the rules of every hook: order, time limit, isolation."""
+
+    async def call_all(self, hook: str, /, **arguments: Any) -> list[Any]:
+        """What the plugins answered, in order, None left out. Raises LookupError where no hook has that name."""
+
+    async def call_first(self, hook: str, /, **arguments: Any) -> Any:
+        """The first answer, None where nobody has one; raises the TronError that a plugin answers with."""
+
+
 class App(Protocol):
     """What a plugin may use of the hub. One object per plugin."""
 
@@ -61,6 +71,7 @@ class App(Protocol):
     database: DatabaseAccess
     artifacts: ArtifactAccess
     settings: SettingsAccess
+    hooks: HookAccess
 
     def config(self, model: type[M]) -> M:
         """The plugin's own ``[plugins.NAME]`` section as ``model``."""

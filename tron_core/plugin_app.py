@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tron_core.api import ArtifactAccess, DatabaseAccess, SettingsAccess
+from tron_core.api import ArtifactAccess, DatabaseAccess, HookAccess, SettingsAccess
 from tron_core.job import Artifact, Job, JobRequest, Role
+from tron_core.plugins import Plugins
 from tron_core.services import Services
 
 M = TypeVar("M", bound=BaseModel)
@@ -35,6 +36,19 @@ class PluginArtifacts:
         return await self._services.artifacts.open(artifact_id)
 
 
+class PluginHooks:
+    """Calls of hooks, as ``HookAccess`` says."""
+
+    def __init__(self, plugins: Plugins) -> None:
+        self._plugins = plugins
+
+    async def call_all(self, hook: str, /, **arguments: Any) -> list[Any]:
+        return [answer.value for answer in await self._plugins.call_all(hook, **arguments)]
+
+    async def call_first(self, hook: str, /, **arguments: Any) -> Any:
+        return await self._plugins.call_first(hook, **arguments)
+
+
 class PluginApp:
     """What one plugin may use of the hub; the contract is ``tron_core.App``."""
 
@@ -43,6 +57,7 @@ class PluginApp:
         self.database: DatabaseAccess = services.database
         self.artifacts: ArtifactAccess = PluginArtifacts(services)
         self.settings: SettingsAccess = services.saved_settings
+        self.hooks: HookAccess = PluginHooks(services.plugins)
         self._services = services
 
     def config(self, model: type[M]) -> M:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import tron_core as tron
+from tron_core.errors import TooMany
+from tron_core.plugin_app import PluginHooks
 from tron_core.plugins import Answer, Outcome, PerPlugin, Plugins, PluginState
 
 
@@ -203,11 +205,11 @@ async def test_a_quarantined_plugin_can_be_called_again() -> None:
     assert plugins.record("a").state is PluginState.ACTIVE
 
 
-async def test_a_refusal_is_an_answer_and_no_failure() -> None:
-    refusal = tron.Refused("not here")
+@pytest.mark.parametrize("refusal", [tron.Refused("not here"), TooMany("not here", retry_after=1)])
+async def test_a_refusal_is_an_answer_and_no_failure(refusal: tron.TronError) -> None:
     plugins = loaded(a=raises(refusal), b=says("b"))
     for _ in range(9):
-        with pytest.raises(tron.Refused, match="not here"):
+        with pytest.raises(type(refusal), match="not here"):
             await plugins.call_first("tron_message", message=None)
     assert [answer.plugin for answer in await plugins.call_all("tron_message", message=None)] == ["b"]
     assert plugins.record("a").state is PluginState.ACTIVE
@@ -285,3 +287,19 @@ async def test_tracing_prints_every_call(monkeypatch: pytest.MonkeyPatch, capsys
         "tron_message: b -> raised ValueError('no')",
         "tron_startup: implemented by nobody",
     ]
+
+
+async def test_a_plugin_calls_the_hooks_that_it_declared_by_the_same_rules() -> None:
+    class Hooks:
+        @tron.hookspec
+        async def tron_write_prompt(self, theme: str) -> str | None:
+            """Write about theme."""
+
+    plugins = loaded(
+        asker=implementing("tron_register_hookspecs", lambda: Hooks),
+        a=implementing("tron_write_prompt", lambda theme: f"a {theme}"),
+        b=implementing("tron_write_prompt", lambda theme: 1 / 0),
+    )
+    hooks = PluginHooks(plugins)
+    assert await hooks.call_all("tron_write_prompt", theme="fox") == ["a fox"]
+    assert await hooks.call_first("tron_write_prompt", theme="fox") == "a fox"

@@ -17,7 +17,7 @@ from typing import Any
 
 from pluggy import HookImpl, PluginManager
 
-from tron_core.errors import Refused
+from tron_core.errors import TronError
 from tron_core.hooks import PROJECT
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one implementation ended: with ``value`` (None: no answer) or ``error``, a ``Refused`` included."""
+    """How one implementation ended: with ``value`` (None: no answer) or ``error``, a refusal included."""
 
     plugin: str
     value: Any = None
@@ -57,8 +57,9 @@ class HookCalls:
     """Walks the implementations of a hook in pluggy's precedence: tryfirst, then plugin name ascending, then trylast.
 
     What an implementation raises is logged and counted and means "no answer"; a success begins the count anew. A
-    ``Refused`` is an answer: ``call_first`` raises it, ``call_each`` hands it over, ``call_all`` passes on. Only a
-    KeyboardInterrupt goes through, as it cannot be told from the one of the person at the keyboard.
+    ``Refused``, or another TronError, is an answer that a person is shown, and never counted: ``call_first`` raises it,
+    ``call_each`` hands it over, ``call_all`` passes on. Only a KeyboardInterrupt goes through, as it cannot be told
+    from the one of the person at the keyboard.
     """
 
     def __init__(self) -> None:
@@ -79,10 +80,10 @@ class HookCalls:
         return [Answer(outcome.plugin, outcome.value) for outcome in outcomes if outcome.value is not None]
 
     async def call_first(self, hook: str, /, *, timeout: float = TIME_LIMIT, **arguments: Any) -> Any:
-        """The first answer, None where nobody has one; raises Refused where a plugin does."""
+        """The first answer, None where nobody has one; raises the TronError that a plugin answers with."""
         for implementation in self._begin(hook):
             outcome = await self._ask(hook, implementation, arguments, timeout)
-            if isinstance(outcome.error, Refused):
+            if isinstance(outcome.error, TronError):
                 raise outcome.error
             if outcome.value is not None:
                 return outcome.value
@@ -111,7 +112,7 @@ class HookCalls:
         """``call_first`` for hooks that are not async."""
         for implementation in self._begin(hook):
             outcome = self._ask_now(hook, implementation, arguments)
-            if isinstance(outcome.error, Refused):
+            if isinstance(outcome.error, TronError):
                 raise outcome.error
             if outcome.value is not None:
                 return outcome.value
@@ -186,7 +187,7 @@ class HookCalls:
             print(f"{hook}: {outcome.plugin} -> {shown}", file=sys.stderr)
         if outcome.error is None:
             self._strikes.pop(outcome.plugin, None)
-        elif not isinstance(outcome.error, Refused):
+        elif not isinstance(outcome.error, TronError):
             self._strike(hook, outcome.plugin, outcome.error)
         return outcome
 

@@ -66,6 +66,7 @@ class Plugins(HookCalls):
         self._group = group
         self._manager.add_hookspecs(hookspecs)
         self._sections: Sections = sections or {}
+        self._required = [name for name, section in self._sections.items() if is_true(section.get("required", False))]
         self._source = source
         self._folder = folder or Path.cwd()
         self._strict = strict
@@ -175,9 +176,10 @@ class Plugins(HookCalls):
 
     def missing_required(self) -> list[str]:
         """Plugins with ``required = true`` in their section that are not active: submissions are refused for them."""
+        if not self._required:
+            return []
         active = {name for name, record in self._records.items() if record.state is PluginState.ACTIVE}
-        wanted = [name for name, section in self._sections.items() if is_true(section.get("required", False))]
-        return sorted(name for name in wanted if not active & {name, name.replace("_", "-")})
+        return sorted(name for name in self._required if not active & {name, name.replace("_", "-")})
 
     def reinstate(self, name: str) -> None:
         """Call the hooks of a quarantined plugin again; raises KeyError where no plugin has that name."""
