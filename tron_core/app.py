@@ -14,7 +14,7 @@ from tron_core.auth.service import Auth
 from tron_core.auth.tickets import Tickets
 from tron_core.auth.tls import server_context
 from tron_core.clock import Clock, SystemClock
-from tron_core.config import Loaded, Settings
+from tron_core.config import FILE, Loaded, Settings
 from tron_core.errors import ConfigError
 from tron_core.frontends.http.frontend import HttpFrontend
 from tron_core.hooks import hookimpl
@@ -128,6 +128,7 @@ class Hub:
         self.services = Services(
             settings=settings,
             folder=self._loaded.folder,
+            config_file=self._loaded.path or self._loaded.folder / FILE,
             clock=clock,
             plugins=plugins,
             database=database,

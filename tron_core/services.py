@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Services:
-    """``folder`` is the configuration file's: relative paths are relative to it. ``hub_url`` and
-    ``http_url`` are the addresses of the two ports as they are bound, without a trailing slash, known once they
-    listen."""
+    """``folder`` is the configuration file's: relative paths are relative to it; ``config_file`` is that file, which
+    need not be there. ``hub_url`` and ``http_url`` are the addresses of the two ports as they are bound, without a
+    trailing slash, known once they listen."""
 
     settings: Settings
     folder: Path
+    config_file: Path
     clock: Clock
     plugins: Plugins
     database: Database

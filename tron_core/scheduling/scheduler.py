@@ -12,6 +12,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from tron_core.api import Frontend
@@ -243,9 +244,14 @@ class Scheduler:
         self._board.add(entry)
         try:
             await self._board.database.write_rows(insert_jobs, row)
-        except BaseException:
+        except BaseException as error:
             self._board.left_queue(entry)
             self._board.drop(entry)
+            if isinstance(error, IntegrityError) and request.idempotency_key:
+                # The same key came twice at once, and the other was first.
+                repeated = await self._repeated(request, request.idempotency_key, digest)
+                if repeated is not None:
+                    return repeated
             raise
         self._queued(entry)
         return self._reading.live(entry.job)

@@ -12,10 +12,13 @@ from tron_core.frontends.http.metrics import Metrics
 from tron_core.frontends.http.middleware import Boundary
 from tron_core.frontends.http.page import page_routes
 from tron_core.frontends.http.routes import (
+    artifacts,
     capabilities,
     health,
     jobs,
     plugins,
+    settings,
+    tickets,
     token,
     tokens,
     uploads,
@@ -32,12 +35,14 @@ API_ROUTERS = (
     capabilities.router,
     jobs.router,
     uploads.router,
+    tickets.router,
+    settings.router,
     workers.router,
     plugins.router,
     users.router,
     tokens.router,
 )
-ROOT_ROUTERS = (health.router,)
+ROOT_ROUTERS = (health.router, artifacts.router)
 
 
 def state_for(services: Services) -> HttpState:

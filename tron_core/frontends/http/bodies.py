@@ -78,7 +78,8 @@ def validate(model: type[B], value: Any) -> B:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        items = error.errors(include_url=False)
+        # A name that was mistyped comes before the field that is missing for it.
+        items = sorted(error.errors(include_url=False), key=lambda item: item["type"] != "extra_forbidden")
         raise invalid_request([_describe(model, item) for item in items]) from None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tron_core.auth.tls import server_context
 from tron_core.frontends.http.app import build, state_for
-from tron_core.frontends.http.server import HttpServer, Tls
+from tron_core.frontends.http.server import HttpServer
 from tron_core.job import Job, JobEvent, StoredReply
 from tron_core.services import Services
 
@@ -32,11 +33,7 @@ class HttpFrontend:
         """Listen; raises ConfigError where the address cannot be bound."""
         settings = self._services.settings
         hub = settings.hub
-        tls = (
-            None
-            if hub.tls_certificate is None or hub.tls_key is None
-            else Tls(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
-        )
+        tls = server_context(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
         self._unlisten = self._state.metrics.listen(self._services.bus)
         self._server = HttpServer(await build(self._state), settings.http.host, settings.http.port, tls=tls)
         await self._server.start()

@@ -8,9 +8,6 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -19,15 +16,6 @@ from tron_core.errors import ConfigError
 
 STOP_SECONDS = 5
 """What requests under way get when the server stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files: the certificate chain, its key, and the CA whose certificates clients need, if any."""
-
-    certificate: Path
-    key: Path
-    client_ca: Path | None = None
 
 
 class _Server(uvicorn.Server):
@@ -41,7 +29,7 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """Serves ``app`` at ``host`` and ``port`` (0: a free one, known as ``port`` after ``start``)."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, *, tls: Tls | None = None) -> None:
+    def __init__(self, app: ASGIApp, host: str, port: int, *, tls: ssl.SSLContext | None = None) -> None:
         self._host = host
         self._wanted = port
         self._scheme = "http" if tls is None else "https"
@@ -55,8 +43,9 @@ class HttpServer:
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=STOP_SECONDS,
-            **({} if tls is None else _tls_options(tls)),
         )
+        config.load()
+        config.ssl = tls
         self._server = _Server(config)
 
     @property
@@ -90,13 +79,6 @@ class HttpServer:
         self._server.should_exit = True
         await self._task
         self._task = None
-
-
-def _tls_options(tls: Tls) -> dict[str, Any]:
-    options: dict[str, Any] = {"ssl_certfile": tls.certificate, "ssl_keyfile": tls.key}
-    if tls.client_ca is not None:
-        options |= {"ssl_ca_certs": str(tls.client_ca), "ssl_cert_reqs": ssl.CERT_REQUIRED}
-    return options
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -11,6 +11,7 @@ from tron_core.frontends.http.auth import User
 from tron_core.frontends.http.filenames import name_of
 from tron_core.frontends.http.json import Json
 from tron_core.frontends.http.multipart import FileStream
+from tron_core.frontends.http.pictures import bounded
 from tron_core.frontends.http.routes.jobs import Shapes
 from tron_core.frontends.http.shapes import ArtifactShape
 from tron_core.frontends.http.state import Hub
@@ -35,7 +36,8 @@ async def upload(caller: User, request: Request, hub: Hub, shapes: Shapes) -> Re
     """The body is the file itself, its name in ``X-Filename`` (percent-encoded) or ``Content-Disposition``; or a form
     with one file. What kind of file it is is found out from its bytes. Its ``id`` is what a job's field takes."""
     name, data = await _file_of(request)
-    artifact = await hub.artifacts.put(name, data, owner=caller.requester, role=Role.INPUT)
+    picture = bounded(data, hub.settings.limits.picture_pixels)
+    artifact = await hub.artifacts.put(name, picture, owner=caller.requester, role=Role.INPUT)
     return Json(shapes.artifact(artifact), 201, {"Location": shapes.artifact(artifact)["url"]})
 
 

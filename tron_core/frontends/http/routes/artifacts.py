@@ -1,0 +1,43 @@
+"""Stored files, public to whoever has the unguessable address."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from tron_core.errors import NotFound
+from tron_core.frontends.http import serving
+from tron_core.frontends.http.errors import problem
+from tron_core.frontends.http.state import Hub
+
+router = APIRouter(prefix="/artifacts", tags=["artifacts"])
+
+Key = Annotated[str, Field(max_length=64)]
+Filename = Annotated[str, Field(max_length=160)]
+
+_FILE: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
+
+
+@router.get(
+    "/{key}/{filename}",
+    summary="Get a file",
+    response_class=Response,
+    responses={200: _FILE, 206: {"description": "A part of it", **_FILE}, 304: {"description": "It did not change"}},
+)
+@router.head("/{key}/{filename}", include_in_schema=False)
+async def get(key: Key, filename: Filename, request: Request, hub: Hub) -> Response:
+    """``Range`` and ``If-None-Match`` are understood. What a browser might run is sent as a download."""
+    artifact = await hub.artifacts.by_key(key)
+    if artifact.filename != filename:
+        raise NotFound("there is no such artifact")
+    answer = serving.answer(artifact, request.headers)
+    if answer.status == 416:
+        detail = f"Range ({request.headers['range'][:80]}): the file has {artifact.size} bytes"
+        return problem(416, "range_not_satisfiable", detail, headers=answer.headers)
+    if answer.span is None or request.method == "HEAD":
+        return Response(status_code=answer.status, headers=answer.headers)
+    chunks = hub.artifacts.read(artifact, start=answer.span.start, end=answer.span.end)
+    return StreamingResponse(chunks, answer.status, answer.headers)
