@@ -43,6 +43,10 @@ def is_transient(error: BaseException) -> bool:
     return bool(error.orig and error.orig.args and error.orig.args[0] in _MYSQL_TRANSIENT)
 
 
+class Unreachable(Unavailable):
+    """There is no database to write to now; a type of its own, since a unit may raise Unavailable itself."""
+
+
 @dataclass(slots=True, eq=False)
 class Unit:
     """One caller's work: ``fn(connection)``, or ``fn(connection, rows)`` where ``by_row``."""
@@ -132,7 +136,7 @@ class Writer:
         if error is None:
             return
         units = [unit for batch in group for unit in batch]
-        if isinstance(error, Unavailable):
+        if isinstance(error, Unreachable):
             _give_up(units, error)
             return
         if len(units) == 1:
@@ -141,7 +145,7 @@ class Writer:
         log.warning("a transaction of %d units failed (%s); replaying them one by one", len(units), error)
         for number, unit in enumerate(units):
             self._commit([[unit]])
-            if isinstance(unit.error, Unavailable):
+            if isinstance(unit.error, Unreachable):
                 _give_up(units[number:], unit.error)
                 return
 
@@ -209,13 +213,13 @@ class Writer:
             self._guarded(connection, [unit])
 
     def _begin(self) -> tuple[Connection, RootTransaction]:
-        """The one connection, kept open, and a transaction on it; raises Unavailable."""
+        """The one connection, kept open, and a transaction on it; raises Unreachable."""
         try:
             if self._connection is None:
                 self._connection = _guard(self._engine.connect())
             return self._connection, self._connection.begin()
         except DBAPIError as error:
-            raise Unavailable(f"the database cannot be written now: {reason(error)}") from error
+            raise Unreachable(f"the database cannot be written now: {reason(error)}") from error
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -250,10 +254,10 @@ def _run_batch(connection: Connection, batch: Batch) -> None:
         unit.value, unit.error = value, None
 
 
-def _give_up(units: Sequence[Unit], error: Unavailable) -> None:
+def _give_up(units: Sequence[Unit], error: Unreachable) -> None:
     """There is no database: each is told so at once, and none waits for a time-out of its own."""
     for unit in units:
-        unit.error = Unavailable(error.message)
+        unit.error = Unreachable(error.message)
 
 
 def _end_savepoints(connection: Connection) -> None:
