@@ -33,6 +33,9 @@ class Reading:
             self._positions = None
 
     async def fetch(self, job: str) -> Job:
+        entry = self._board.entries.get(job)
+        if entry is not None:
+            return entry.job  # as it was last committed
         found = await self._board.database.read(lambda connection: fetch(connection, job))
         if found is None:
             raise NotFound(f"There is no job {job}.")

@@ -397,8 +397,23 @@ def recent_timings(connection: Connection, limit: int = 2000) -> list[tuple[str,
 
 def fetch(connection: Connection, job: str) -> Job | None:
     """One job, whole; None where there is none."""
-    found = fetch_many(connection, [job])
-    return found[0] if found else None
+    row = connection.execute(_one_job, {"b_id": job}).first()
+    if row is None:
+        return None
+    tried = [_attempt(row) for row in connection.execute(_one_jobs_attempts, {"b_id": job})] if row.attempt else ()
+    placed = row.state == JobState.SUCCEEDED.value
+    kept = [artifact_of(row) for row in connection.execute(_one_jobs_artifacts, {"b_id": job})] if placed else ()
+    return _job(row, tried, kept)
+
+
+# Prepared once: a job is looked at often, and an expanding IN costs more than the query.
+_one_job = select(jobs).where(jobs.c.id == bindparam("b_id"))
+_one_jobs_attempts = select(attempts).where(attempts.c.job == bindparam("b_id")).order_by(attempts.c.number)
+_one_jobs_artifacts = (
+    select(artifacts)
+    .where(artifacts.c.job == bindparam("b_id"), artifacts.c.position.is_not(None))
+    .order_by(artifacts.c.position, artifacts.c.id)
+)
 
 
 def fetch_many(connection: Connection, ids: Sequence[str]) -> list[Job]:
@@ -417,11 +432,13 @@ def fetch_many(connection: Connection, ids: Sequence[str]) -> list[Job]:
 def _attempts_of(connection: Connection, ids: Sequence[str] | Select[tuple[str]]) -> dict[str, list[Attempt]]:
     tried: dict[str, list[Attempt]] = {}
     for row in connection.execute(select(attempts).where(attempts.c.job.in_(ids)).order_by(attempts.c.number)):
-        outcome = None if row.outcome is None else Outcome(row.outcome)
-        tried.setdefault(row.job, []).append(
-            Attempt(row.number, row.worker, row.started_at, row.ended_at, outcome, row.reason)
-        )
+        tried.setdefault(row.job, []).append(_attempt(row))
     return tried
+
+
+def _attempt(row: Row[Any]) -> Attempt:
+    outcome = None if row.outcome is None else Outcome(row.outcome)
+    return Attempt(row.number, row.worker, row.started_at, row.ended_at, outcome, row.reason)
 
 
 def artifact_of(row: Row[Any]) -> Artifact:

@@ -1,0 +1,1 @@
+"""Speed as ratios: every figure beside its floor, measured alternately in one run."""
