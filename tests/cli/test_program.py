@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from tron_core import cli
 from tron_core.cli import app
 
 COMMANDS = """
@@ -106,3 +109,8 @@ def test_the_module_is_the_program() -> None:
     result = subprocess.run(command, check=False, capture_output=True, text=True)
     assert result.returncode == 2
     assert "Usage: tron " in result.stderr
+
+
+def test_every_module_that_has_commands_is_registered() -> None:
+    modules = {name: import_module(f"tron_core.cli.{name}") for _, name, _ in iter_modules(cli.__path__)}
+    assert {name for name, module in modules.items() if hasattr(module, "register")} <= set(cli.COMMANDS)

@@ -1,9 +1,9 @@
-"""The program ``tron``: one Typer app, to which every module of this package adds its commands.
+"""The program ``tron``: one Typer app, to which the modules of this package add their commands.
 
-A module that has commands defines ``register(cli: typer.Typer)``. At its top it imports typer and what is as light:
-whatever else a command needs is imported inside it, so that ``tron --help`` is quick and a worker loads no library of
-the hub. A command takes ``ctx: typer.Context`` and asks ``context_of(ctx)`` for the global options; a TronError that
-it raises is printed as one line, with exit status 1.
+A module that has commands defines ``register(cli: typer.Typer)`` and stands in ``COMMANDS``. At its top it imports
+typer and what is as light: whatever else a command needs is imported inside it, so that ``tron --help`` is quick and a
+worker loads no library of the hub. A command takes ``ctx: typer.Context`` and asks ``context_of(ctx)`` for the global
+options; a TronError that it raises is printed as one line, with exit status 1.
 """
 
 from __future__ import annotations
@@ -37,10 +37,16 @@ def _global_options(
     """
 
 
-for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
-    _register = getattr(importlib.import_module(f"{__name__}.{_module}"), "register", None)
-    if _register is not None:
-        _register(app)
+COMMANDS = (
+    "run", "worker", "demo", "submit", "jobs", "workers", "init", "doctor", "users", "tokens", "db", "certs",
+    "models", "plugins", "config",
+)  # fmt: skip
+"""The modules with commands. Not found by looking: the others of this package import more than a start may cost."""
+
+_present = {module.name for module in pkgutil.iter_modules(__path__)}
+for _name in COMMANDS:
+    if _name in _present:
+        importlib.import_module(f"{__name__}.{_name}").register(app)
 
 
 def main() -> None:

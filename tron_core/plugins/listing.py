@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from tron_core.config import Loaded, load
-from tron_core.plugins.records import PluginFault, PluginRecord, PluginState
+from tron_core.plugins.records import PluginFailed, PluginRecord, PluginState
 from tron_core.plugins.registry import Plugins
 
 TIME_LIMIT = 20.0
 """Seconds that one plugin may take to be imported and to register."""
+
+
+START_LIMIT = 60.0
+"""Seconds until the child begins with the first: its interpreter has to start, on however busy a machine."""
 
 
 def list_plugins(loaded: Loaded, *, no_plugins: bool = False, time_limit: float = TIME_LIMIT) -> list[PluginRecord]:
@@ -53,20 +57,20 @@ async def _ask_child(order: Mapping[str, Any], time_limit: float) -> dict[str, A
     child.stdin.close()
     tried = None
     try:
-        while line := await asyncio.wait_for(child.stdout.readline(), time_limit):
+        while line := await asyncio.wait_for(child.stdout.readline(), time_limit if tried else START_LIMIT):
             said: dict[str, Any] = json.loads(line)
             if "records" in said:
                 return said
             tried = said["trying"]
         end = _describe_end(await child.wait())
     except TimeoutError:
-        end = f"is not done after {time_limit:g} s"
+        end = f"is not done after {time_limit if tried else START_LIMIT:g} s"
     finally:
         with suppress(ProcessLookupError):
             child.kill()
         await child.wait()
     if tried is None:
-        raise PluginFault(f"the process that lists plugins {end}")
+        raise PluginFailed(f"the process that lists plugins {end}")
     return {"culprit": tried, "reason": f"{end} while it is loaded"}
 
 
