@@ -100,7 +100,10 @@ class Hub:
         if not (self.settings.database.auto_upgrade and url.startswith("sqlite")):
             raise ConfigError("database.url: the schema is outdated; run `tron db upgrade`, then start again")
         for applied in migrations.upgrade(url, folder):
-            logger.info("database upgraded: %s", applied)
+            if applied.error is not None:
+                logger.warning("the tables of %s could not be upgraded: %s", applied.owner, applied.error)
+            elif applied.revisions:
+                logger.info("the tables of %s were upgraded to %s", applied.owner, applied.revisions[-1])
 
     async def _build_services(self) -> None:
         settings, clock, plugins = self.settings, self._clock, self._plugins

@@ -50,7 +50,8 @@ class Lease:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A job that is not over. ``lock`` orders its transitions; ``job`` is the snapshot as it was last committed."""
+    """A job that is not over. ``lock`` orders its transitions; ``job`` is the snapshot as it was last committed,
+    ``shown`` the partial text that went out in events."""
 
     job: Job
     key: ClassKey
@@ -63,6 +64,7 @@ class Entry:
     lease: Lease | None = None
     inputs: tuple[tuple[str, Artifact], ...] | None = None
     message: str | None = None
+    shown: str = ""
     expiry: asyncio.TimerHandle | None = None
     wake: asyncio.TimerHandle | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

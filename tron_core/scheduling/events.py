@@ -17,21 +17,15 @@ class Watch:
     def __init__(self) -> None:
         self._waiting: deque[JobEvent] = deque()
         self._arrived = asyncio.Event()
-        self._seen = -1
 
-    def begin(self, present: list[JobEvent], seq: int) -> None:
-        """Put the present state first. Its text has everything up to ``seq``: what comes of that again is left out."""
+    def begin(self, present: list[JobEvent]) -> None:
+        """Put the present state first; texts that came before are in it."""
         later = [event for event in self._waiting if event.kind in ("state", "result")]
         self._waiting = deque([*present, *later])
-        self._seen = seq
         self._arrived.set()
 
     def put(self, event: JobEvent) -> None:
         """Add an event; never blocks."""
-        if event.kind == "partial":
-            if 0 < event.data["seq"] <= self._seen:
-                return
-            self._seen = event.data["seq"]
         last = self._waiting[-1] if self._waiting else None
         if last is not None and last.kind == event.kind == "progress":
             self._waiting[-1] = event

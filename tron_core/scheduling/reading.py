@@ -76,8 +76,7 @@ class Reading:
             position=self._position(entry),
             eta_seconds=self._eta(entry),
             progress=lease.progress if lease else None,
-            text=lease.text if lease else "",
-            seq=lease.seq if lease else -1,
+            text=entry.shown if lease else "",
             message=entry.message,
         )
 
@@ -112,7 +111,7 @@ class Reading:
         self._keep_positions()
         try:
             live = await self.get(job)
-            watch.begin(_present(live), live.seq)
+            watch.begin(_present(live))
             async for event in watch.read():
                 yield event
         finally:

@@ -448,9 +448,11 @@ class Scheduler:
 
     def _show(self, event: JobEvent) -> None:
         """An event came over the Bus: to watchers, observers, and the frontend where the job's message stands."""
+        entry = self._board.entries.get(event.job)
+        if entry is not None and event.kind == "partial":
+            entry.shown = event.data["text"] if event.data["seq"] == 0 else entry.shown + event.data["text"]
         self._board.watchers.tell(event)
         self._observers.tell(event)
-        entry = self._board.entries.get(event.job)
         if entry is not None and entry.job.target is not None:
             frontend = self._frontends.get(entry.job.target.frontend)
             if frontend is not None:

@@ -39,15 +39,13 @@ class WorkerView:
 @dataclass(frozen=True, slots=True)
 class LiveJob:
     """A job with what only memory knows: ``position`` counts from 1 and is None when it does not wait;
-    ``eta_seconds`` is the honest estimate until its end; ``text`` the partial text up to and
-    including ``seq``."""
+    ``eta_seconds`` is the honest estimate until its end; ``text`` the partial text so far."""
 
     job: Job
     position: int | None = None
     eta_seconds: float | None = None
     progress: Progress | None = None
     text: str = ""
-    seq: int = -1
     message: str | None = None
 
 
