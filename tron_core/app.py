@@ -269,6 +269,7 @@ def _rules(settings: Settings) -> Rules:
         no_worker=scheduling.no_worker,
         queue_ttl=scheduling.queue_ttl,
         max_queued_per_user=scheduling.max_queued_per_user,
+        max_pixels=settings.limits.picture_pixels,
     )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from tron_core.storage.artifacts import Artifacts, open_store
-from tron_core.storage.saved_settings import SavedSettings
 
 import tron_core as tron
 from tron_core.clock import SystemClock
+from tron_core.errors import NotFound
 from tron_core.job import ErrorKind, Job, JobEvent, Metrics, Progress, StoredReply
 from tron_core.plugins import Plugins
 from tron_core.scheduling.bus import LocalBus
@@ -33,7 +33,9 @@ from tron_core.scheduling.messages import (
 )
 from tron_core.scheduling.scheduler import Rules, Scheduler
 from tron_core.scheduling.views import LiveJob
+from tron_core.storage.artifacts import Artifacts, open_store
 from tron_core.storage.database import Database
+from tron_core.storage.saved_settings import SavedSettings
 
 M = TypeVar("M")
 PATIENCE = 5.0
@@ -191,9 +193,9 @@ class ScriptedWorker:
     async def settled(self) -> str:
         return (await self.hear(AttemptSettled)).outcome
 
-    def result(self, job: Assign, what: str = "a fox", seconds: float = 1.0, load: float | None = None) -> None:
-        metrics = Metrics(seconds, load)
-        self.bus.send(SCHEDULER, AttemptResult(self.session, job.job, job.attempt, {"what": what}, (), metrics))
+    def result(self, job: Assign, what: str = "a fox", files: tuple[str, ...] = ()) -> None:
+        result = AttemptResult(self.session, job.job, job.attempt, {"what": what}, files, Metrics(1.0))
+        self.bus.send(SCHEDULER, result)
 
     def error(self, job: Assign, kind: str = "transient", *, retryable: bool = True, message: str = "oops") -> None:
         error = AttemptError(self.session, job.job, job.attempt, ErrorKind(kind), message, retryable)
@@ -274,6 +276,15 @@ class Stage:
             assert asyncio.get_running_loop().time() < deadline, live
             await asyncio.sleep(0.002)
         return live
+
+    async def gone(self, artifact: str) -> None:
+        """Wait until an artifact is removed."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        with contextlib.suppress(NotFound):
+            while asyncio.get_running_loop().time() < deadline:
+                await self.artifacts.get(artifact)
+                await asyncio.sleep(0.002)
+            raise AssertionError(f"{artifact} is still there")
 
     async def state(self, job: str) -> str:
         return (await self.scheduler.get(job)).job.state.value

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import tron_core as tron
 from tron_core.errors import Conflict, Forbidden, InvalidParams, NotFound, Refused, TooMany
-from tron_core.job import JobEvent, JobState, Outcome, Priority, Target
+from tron_core.job import JobEvent, JobState, Outcome, Priority, Role, Target
 from tron_core.scheduling import replies, settlement
 from tron_core.scheduling.messages import (
     Assign,
@@ -429,6 +431,40 @@ async def test_inputs_travel_as_addresses_and_wrong_ones_are_named(stage: Any) -
     text = await stage.artifacts.put("fox.txt", b"a fox", owner="api:alice")
     with pytest.raises(InvalidParams, match="text/plain"):
         await stage.submit(params={"picture": text.id})
+
+
+async def test_a_big_picture_gets_a_thumbnail_and_previews_go_when_the_attempt_ends(stage: Any) -> None:
+    worker = stage.worker()
+    await worker.connect()
+    job = await stage.submit()
+    assigned = await worker.job()
+    out = io.BytesIO()
+    Image.new("RGB", (1200, 600), "red").save(out, "PNG")
+    preview = await stage.artifacts.put("p.png", out.getvalue(), role=Role.PREVIEW, job=job, attempt=1)
+    stage.scheduler.preview_arrived(job, 1, preview.id)
+    await stage.artifacts.put("fox.png", out.getvalue(), job=job, attempt=1)
+    worker.result(assigned, files=("fox.png",))
+    done = await stage.reaches(job, "succeeded")
+    assert [(artifact.role, artifact.media_type) for artifact in done.artifacts] == [
+        (Role.RESULT, "image/png"),
+        (Role.THUMBNAIL, "image/webp"),
+    ]
+    assert done.reply.artifacts == (done.artifacts[0].id,)
+    small = b"".join([chunk async for chunk in stage.artifacts.read(done.artifacts[1])])
+    assert Image.open(io.BytesIO(small)).size == (512, 256)
+    await stage.gone(preview.id)
+
+
+async def test_a_result_that_names_a_file_that_did_not_come_is_a_fault_and_may_be_sent_again(stage: Any) -> None:
+    worker = stage.worker()
+    await worker.connect()
+    job = await stage.submit()
+    assigned = await worker.job()
+    worker.result(assigned, files=("fox.png",))
+    assert "fox.png" in (await worker.hear(TellFault)).message
+    await stage.artifacts.put("fox.png", b"not quite a picture", job=job, attempt=1)
+    worker.result(assigned, files=("fox.png",))
+    assert await worker.settled() == "accepted"
 
 
 async def test_a_capability_may_run_on_the_hub(stage: Any) -> None:

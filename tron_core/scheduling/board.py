@@ -45,6 +45,7 @@ class Lease:
     text: str = ""
     seq: int = -1
     restarted: bool = False
+    previews: bool = False
     deadline: asyncio.TimerHandle | None = None
 
 

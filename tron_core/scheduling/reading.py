@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from sqlalchemy import Connection
 
@@ -103,7 +103,7 @@ class Reading:
         busy = 0.0 if any(worker.free for worker in capable) else seconds / 2
         return busy + seconds * (ahead / slots + 1) + max(0.0, entry.not_before - now)
 
-    async def watch(self, job: str) -> AsyncIterator[JobEvent]:
+    async def watch(self, job: str) -> AsyncGenerator[JobEvent, None]:
         """The events of a job from now: first its present state (and the text so far as one ``partial`` with seq 0),
         the last is ``result``. Raises NotFound at the first item."""
         watchers = self._board.watchers

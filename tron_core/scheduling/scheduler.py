@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
@@ -59,13 +59,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """``[scheduling]`` of the configuration; times in seconds."""
+    """``[scheduling]`` of the configuration, and ``limits.picture_pixels``; times in seconds."""
 
     resume_grace: float = 30.0
     max_attempts: int = 3
     no_worker: str = "queue"
     queue_ttl: float = 1800.0
     max_queued_per_user: int = 20
+    max_pixels: int = 64_000_000
 
 
 class Scheduler:
@@ -94,6 +95,7 @@ class Scheduler:
             board,
             artifacts,
             max_attempts=rules.max_attempts,
+            max_pixels=rules.max_pixels,
             queue_ttl=self._queue_ttl,
             answered=self._answered,
             told=self._told,
@@ -386,7 +388,7 @@ class Scheduler:
             requester=requester, states=states, capability=capability, limit=limit, cursor=cursor
         )
 
-    def watch(self, job: str) -> AsyncIterator[JobEvent]:
+    def watch(self, job: str) -> AsyncGenerator[JobEvent, None]:
         """The events of a job from now: first its present state (and the text so far as one ``partial`` with seq 0),
         the last is ``result``. Raises NotFound at the first item."""
         return self._reading.watch(job)
@@ -431,6 +433,7 @@ class Scheduler:
         """A preview picture was stored: those who watch are told."""
         entry = self._board.entries.get(job)
         if entry is not None and entry.lease is not None and entry.lease.attempt == attempt:
+            entry.lease.previews = True
             progress = entry.lease.progress
             fraction = progress.fraction if progress else 0.0
             self._board.emit(entry.job, "progress", {"fraction": fraction, "preview": artifact})

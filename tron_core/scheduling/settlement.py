@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ulid import ULID
 
 from tron_core.errors import Conflict, NotFound, TronError
-from tron_core.job import ErrorKind, Job, JobError, JobState, Outcome, StoredReply
+from tron_core.job import Artifact, ErrorKind, Job, JobError, JobState, Outcome, Role, StoredReply
 from tron_core.scheduling.board import Board, Entry, Lease
 from tron_core.scheduling.messages import (
     AttemptError,
@@ -24,6 +24,10 @@ from tron_core.scheduling.policy import ClassKey
 from tron_core.scheduling.roster import Worker
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.jobs import Finish, HeldBefore, Move, NewDelivery, finish_jobs, held_before, move_job
+from tron_core.storage.thumbnails import make_thumbnail
+
+PICTURES = ("image/png", "image/jpeg", "image/webp")
+"""Of these the hub makes thumbnails."""
 
 BACKOFF = (1.0, 4.0, 16.0)
 """Seconds before an attempt that ended in an error is followed by the next."""
@@ -44,6 +48,7 @@ class Settlement:
         artifacts: Artifacts,
         *,
         max_attempts: int,
+        max_pixels: int,
         queue_ttl: Callable[[Job], float],
         answered: Callable[[Job, AttemptResult], None],
         told: Callable[[Job, NewDelivery | None], None],
@@ -52,6 +57,7 @@ class Settlement:
         self._board = board
         self._artifacts = artifacts
         self._max_attempts = max_attempts
+        self._max_pixels = max_pixels
         self._queue_ttl = queue_ttl
         self._answered = answered
         self._told = told
@@ -113,8 +119,7 @@ class Settlement:
             now = board.clock.now()
             ids = tuple(artifact.id for artifact in kept)
             finish = Finish(entry.id, lease.attempt, now, message.output, message.metrics, ids)
-            board.release(entry)
-            self._wake()
+            self._release(entry)
             await board.durably(lambda: board.database.write_rows(finish_jobs, finish))
             tried = (*entry.job.attempts[:-1], replace(entry.job.attempts[-1], ended_at=now, outcome=Outcome.SUCCEEDED))
             entry.changed(
@@ -130,10 +135,26 @@ class Settlement:
         board.emit(entry.job, "state", {"state": "succeeded", "attempt": lease.attempt, "worker": lease.worker.name})
         self._answered(entry.job, message)
 
-    async def _kept(self, entry: Entry, message: AttemptResult) -> tuple[Any, ...]:
+    async def _kept(self, entry: Entry, message: AttemptResult) -> tuple[Artifact, ...]:
         if not message.artifacts:
             return ()
-        return tuple(await self._artifacts.verify(entry.id, message.attempt, list(message.artifacts)))
+        named = await self._artifacts.verify(entry.id, message.attempt, list(message.artifacts))
+        return (*named, *await self._thumbnails(entry, message.attempt, named))
+
+    async def _thumbnails(self, entry: Entry, attempt: int, named: Sequence[Artifact]) -> list[Artifact]:
+        """Small copies of the pictures among a result, unless the worker sent some."""
+        if any(artifact.role is Role.THUMBNAIL for artifact in named):
+            return []
+        made = []
+        for artifact in named:
+            if artifact.role is Role.RESULT and artifact.media_type in PICTURES:
+                picture = b"".join([chunk async for chunk in self._artifacts.read(artifact)])
+                small = await asyncio.to_thread(make_thumbnail, picture, max_pixels=self._max_pixels)
+                if small is not None:
+                    name = f"{artifact.name}.thumbnail.webp"
+                    put = self._artifacts.put(name, small, role=Role.THUMBNAIL, job=entry.id, attempt=attempt)
+                    made.append(await put)
+        return made
 
     async def _accept_error(self, entry: Entry, lease: Lease, message: AttemptError) -> None:
         async with entry.lock:
@@ -284,6 +305,13 @@ class Settlement:
         self._board.emit(entry.job, "state", {"state": state.value, "message": error.message})
         self._told(entry.job, delivery)
 
+    def _release(self, entry: Entry) -> None:
+        """End the lease, if any: its slot is free, its previews have served."""
+        lease = self._board.release(entry)
+        if lease is not None and lease.previews:
+            self._board.spawn(self._artifacts.drop_previews(entry.id), f"drop previews {entry.id}")
+        self._wake()
+
     async def _move(
         self,
         entry: Entry,
@@ -298,8 +326,7 @@ class Settlement:
         board, job, now = self._board, entry.job, self._board.clock.now()
         move = Move(job.id, job.attempt, job.state, new, now, values, outcome, reason, reply, delivery)
         applied = await board.durably(lambda: board.database.write(lambda connection: move_job(connection, move)))
-        board.release(entry)
-        self._wake()
+        self._release(entry)
         if not applied:
             logger.error("job %s is not %s in the database as it is in memory; it is left alone", job.id, job.state)
             board.drop(entry)

@@ -105,7 +105,7 @@ def _check_rights(body: JobBody, caller: Principal) -> None:
 async def _wait(scheduler: Scheduler, live: LiveJob, seconds: int) -> LiveJob:
     """The job once it is over and its reply stands, or as it is after ``seconds``."""
     try:
-        async with asyncio.timeout(seconds), aclosing(scheduler.watch(live.job.id)) as watched:  # type: ignore[type-var]
+        async with asyncio.timeout(seconds), aclosing(scheduler.watch(live.job.id)) as watched:
             async for event in watched:
                 if event.kind == "result":
                     break
