@@ -33,6 +33,9 @@ MAX_PROMPT = 8000
 MAX_FILES = 4
 """Attachments in one list field."""
 
+ATTACHMENT_PATTERN = r"^[A-Za-z0-9_-]{1,128}$"
+"""The id of an upload or artifact; by it, a field that takes files is known in a JSON Schema."""
+
 
 class Attachment(str):
     """The id of an upload or artifact. As a field's type it makes the field a file input."""
@@ -42,7 +45,7 @@ class Attachment(str):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_after_validator_function(
-            cls, core_schema.str_schema(pattern=r"^[A-Za-z0-9_-]{1,128}$")
+            cls, core_schema.str_schema(pattern=ATTACHMENT_PATTERN)
         )
 
 

@@ -53,7 +53,7 @@ class TokensBody(Body):
 @router.get("", summary="List tokens", responses={200: {"model": Page[TokenViewShape]}})
 async def list_tokens(caller: Admin, hub: Hub, username: Whose = None) -> Response:
     """Newest first: everybody's, or those of one user."""
-    return Json(shapes.page([_shape(view) for view in await hub.auth.list_tokens(username)]))
+    return Json(shapes.page([shape(view) for view in await hub.auth.list_tokens(username)]))
 
 
 @router.post(
@@ -80,7 +80,7 @@ async def revoke(caller: Admin, token: Annotated[str, Field(max_length=40)], hub
     return Response(status_code=204)
 
 
-def _shape(view: TokenView) -> TokenViewShape:
+def shape(view: TokenView) -> TokenViewShape:
     return {
         "id": view.id,
         "client_id": view.client_id,

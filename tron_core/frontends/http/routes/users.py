@@ -58,7 +58,7 @@ Change = Annotated[UserChange, Depends(json_body(UserChange))]
 @router.get("", summary="List users", responses={200: {"model": Page[UserShape]}})
 async def list_users(caller: Admin, hub: Hub) -> Response:
     """Oldest first."""
-    return Json(shapes.page([_shape(user) for user in await hub.auth.list_users()]))
+    return Json(shapes.page([shape(user) for user in await hub.auth.list_users()]))
 
 
 @router.post(
@@ -71,7 +71,7 @@ async def list_users(caller: Admin, hub: Hub) -> Response:
 async def create(caller: Admin, body: NewUser, hub: Hub) -> Response:
     """409 where the name is taken."""
     user = await hub.auth.create_user(body.username, body.password, email=body.email, scope=Scope(body.scope))
-    return Json(_shape(user), 201)
+    return Json(shape(user), 201)
 
 
 @router.patch(
@@ -89,7 +89,7 @@ async def change(caller: Admin, username: Username, body: Change, hub: Hub) -> R
         user = await hub.auth.ban(username, body.ban_reason)
     elif body.banned is False:
         user = await hub.auth.unban(username)
-    return Json(_shape(user))
+    return Json(shape(user))
 
 
 @router.delete("/{username}", status_code=204, summary="Delete a user")
@@ -99,7 +99,7 @@ async def delete(caller: Admin, username: Username, hub: Hub) -> Response:
     return Response(status_code=204)
 
 
-def _shape(user: User) -> UserShape:
+def shape(user: User) -> UserShape:
     return {
         "id": user.id,
         "username": user.username,
