@@ -112,6 +112,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(TronError, _on_tron_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_unexpected)
 
 
 async def _on_tron_error(request: Request, error: Exception) -> Response:
@@ -134,6 +135,10 @@ def _sentence(request: Request, error: HTTPException) -> str:
         allowed = (error.headers or {}).get("Allow", "another method")
         return f"{request.method} is not allowed at {request.url.path}; allowed: {allowed}"
     return str(error.detail)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    return unexpected(error)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tron_core.errors import TooLarge
 from tron_core.frontends.http.errors import problem_of, unexpected
+
+logger = logging.getLogger(__name__)
 
 Observer = Callable[[str, str, int, float], None]
 
@@ -48,17 +51,20 @@ class Boundary:
         except TooLarge as error:
             await exchange.answer(scope, problem_of(error))
         except Exception as error:
-            response = unexpected(error)
+            if exchange.complete:
+                return  # Starlette raises again what it has answered already
             if exchange.status:
-                raise  # the answer has begun: cutting the connection is all that can still be said
-            await exchange.answer(scope, response)
+                logger.exception("an answer broke off: %s %s", scope["method"], scope["path"])
+                raise  # it has begun: cutting the connection is all that can still be said
+            await exchange.answer(scope, unexpected(error))
 
 
 class _Exchange:
-    """One request and its answer; ``status`` is 0 until the answer began."""
+    """One request and its answer; ``status`` is 0 until the answer began, ``complete`` says that it was all sent."""
 
     def __init__(self, receive: Receive, send: Send, max_body: int) -> None:
         self.status = 0
+        self.complete = False
         self._receive = receive
         self._send = send
         self._left = max_body
@@ -78,6 +84,8 @@ class _Exchange:
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), (b"x-content-type-options", b"nosniff")]
         await self._send(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.complete = True
 
     async def answer(self, scope: Scope, response: ASGIApp) -> None:
         await response(scope, self.receive, self.send)
@@ -93,5 +101,14 @@ def _content_length(scope: Scope) -> int:
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path that was matched; one word for everything else."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+    """The template of the path that was matched; one word for everything else.
+
+    Made from the path and its parameters, as a route in a router that was included knows only its own end of it.
+    """
+    if "route" not in scope:
+        return "unmatched"
+    path, end = scope["path"], ""
+    for name, value in reversed(scope.get("path_params", {}).items()):
+        path, _, rest = path.rpartition(str(value))
+        end = f"{{{name}}}{rest}{end}"
+    return f"{path}{end}"
