@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 import pytest_asyncio
@@ -37,14 +38,24 @@ def sample_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield site
 
 
+class Impatient(Random):
+    """Waits for nothing between two tries."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return a
+
+
 class Desk:
     """A worker and its scripted hub; ``session`` is the present connection."""
 
-    def __init__(self, hub: ScriptedHub, session: HubSession, stop: asyncio.Event, task: asyncio.Task[None]) -> None:
+    def __init__(
+        self, hub: ScriptedHub, session: HubSession, stop: asyncio.Event, task: asyncio.Task[None], scratch: Path
+    ) -> None:
         self.hub = hub
         self.session = session
         self.stop = stop
         self.task = task
+        self.scratch = scratch
 
     async def reconnected(self) -> HubSession:
         """The connection after the present one."""
@@ -53,7 +64,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def open_desk(slots: int = 1, cancel_grace: float = 0.3) -> AsyncIterator[Desk]:
+async def open_desk(folder: Path, *, slots: int = 1, cancel_grace: float = 0.3) -> AsyncIterator[Desk]:
     hub = ScriptedHub()
     await hub.start()
     settings = WorkerSettings.model_validate(
@@ -64,7 +75,11 @@ async def open_desk(slots: int = 1, cancel_grace: float = 0.3) -> AsyncIterator[
     )
     auth = WorkerAuth.model_validate({"token": {"access_token": "good"}})
     stop = asyncio.Event()
-    task = asyncio.create_task(run_worker(settings, auth, stop=stop))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(folder))
+        task = asyncio.create_task(run_worker(settings, auth, stop=stop, random=Impatient()))
+        await asyncio.sleep(0)  # it makes its scratch folder
+    (scratch,) = folder.iterdir()
     try:
         waiting = asyncio.ensure_future(hub.session())
         await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -73,7 +88,7 @@ async def open_desk(slots: int = 1, cancel_grace: float = 0.3) -> AsyncIterator[
             task.result()
         session = await waiting
         await session.welcome()
-        yield Desk(hub, session, stop, task)
+        yield Desk(hub, session, stop, task, scratch)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -81,7 +96,7 @@ async def open_desk(slots: int = 1, cancel_grace: float = 0.3) -> AsyncIterator[
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def desk(sample_plugin: Path) -> AsyncIterator[Desk]:
+async def desk(sample_plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
     """One worker with one slot for a whole module: to start an executor process takes its time."""
-    async with open_desk() as desk:
+    async with open_desk(tmp_path_factory.mktemp("scratch")) as desk:
         yield desk

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -31,6 +32,13 @@ from tron_core.hub.protocol import (
 M = TypeVar("M", bound=Message)
 
 PATIENCE = 15.0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that nothing announces."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 class HubSession:

@@ -19,9 +19,10 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from tron_core.hub.protocol import Message
+from tron_core.job import ErrorKind
 from tron_core.worker.execution import RunContext, execute, failure
-from tron_core.worker.loading import Offer, load_offer
-from tron_core.worker.messages import CancelRun, Changed, Ended, Run, Stop, line, parse_to_child
+from tron_core.worker.loading import Offer, Offered, load_offer
+from tron_core.worker.messages import CancelRun, Changed, Ended, Failed, Run, Stop, line, parse_to_child
 from tron_core.worker.outbox import Outbox
 
 
@@ -79,11 +80,15 @@ class ExecutorProcess:
         self._send(offer.ready())
         with asyncio.Runner() as loop:
             while (run := self._runs.get()) is not None:
-                ended = self._run(offer, run, loop)
-                self._say_changes(offer, offer.executors[run.capability].plugin)
+                offered = offer.executors.get(run.capability)
+                if offered is None:
+                    self._send(Failed(kind=ErrorKind.INTERNAL, message=_not_offered(run, offer), retryable=True))
+                    continue
+                ended = self._run(offered, run, loop)
+                self._say_changes(offer, offered.plugin)
                 self._outbox.send(ended)
 
-    def _run(self, offer: Offer, run: Run, loop: asyncio.Runner) -> Ended:
+    def _run(self, offered: Offered, run: Run, loop: asyncio.Runner) -> Ended:
         self._outbox.begin()
         try:
             ctx = RunContext(run, self._outbox)
@@ -91,7 +96,7 @@ class ExecutorProcess:
             return failure(error, cancelled=False)
         self._enter(run.serial, ctx)
         try:
-            return execute(offer.executors[run.capability], run, ctx, loop)
+            return execute(offered, run, ctx, loop)
         finally:
             self._enter(0, None)
 
@@ -139,3 +144,7 @@ class ExecutorProcess:
                 self._link.sendall(line(message))
             except OSError:
                 os._exit(1)  # the connection process is gone, and with it everybody who could use the result
+
+
+def _not_offered(run: Run, offer: Offer) -> str:
+    return f"{run.capability} is not offered by this worker; it has {', '.join(sorted(offer.executors)) or 'nothing'}"

@@ -27,8 +27,10 @@ WELCOME_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
 PING_INTERVAL, PING_TIMEOUT = 20.0, 60.0
 """Seconds; a hub that is gone without a word is noticed so."""
-STABLE = 60.0
-"""Seconds after which a session counts as sound, so that earlier failures and refusals are forgotten."""
+STABLE = 10.0
+"""Seconds after which a session counts as sound, so that earlier failures are forgotten."""
+TRUSTED = 60.0
+"""Seconds after which a token counts as good, so that the refusal of an earlier one is forgotten."""
 EARLY = 0.7
 """A heartbeat goes out after this part of the interval, so that a slow network does not make it late."""
 
@@ -251,7 +253,7 @@ class HubConnection:
     async def _renew_once(self, reason: str | None, lived: float) -> None:
         """A revoked token may have a successor; refused again soon after, the credential itself is revoked."""
         now = self._monotonic()
-        if self._refused_at is not None and lived < STABLE:
+        if self._refused_at is not None and lived < TRUSTED:
             raise WorkerStopped(
                 f"The hub does not accept this worker's credential any more ({reason or 'revoked'}). "
                 "Write a new auth.json: tron create-client-tokens --username NAME --output auth.json",

@@ -43,6 +43,7 @@ class SlotPool:
         self._idle: list[Slot] = []
         self._has: dict[Slot, dict[str, Announced]] = {}
         self._reviving: set[asyncio.Task[None]] = set()
+        self._stopping = False
         self.announced: dict[str, Announced] = {}
 
     async def start(self) -> None:
@@ -81,7 +82,8 @@ class SlotPool:
         return self._views[slot.number - 1]
 
     async def stop(self) -> None:
-        """End every process."""
+        """End every process; what runs is given up."""
+        self._stopping = True
         for task in self._reviving:
             task.cancel()
         await asyncio.gather(*self._reviving, return_exceptions=True)
@@ -101,6 +103,8 @@ class SlotPool:
             self._replace(slot)
 
     def _replace(self, slot: Slot) -> None:
+        if self._stopping:
+            return
         self._views[slot.number - 1] = SlotView(state="starting again")
         self._has.pop(slot, None)
         self._announce()

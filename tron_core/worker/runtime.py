@@ -60,11 +60,12 @@ async def run_worker(
     stop: asyncio.Event,
     console: WorkerConsole | None = None,
     allow_plaintext: bool = False,
+    random: Random | None = None,
 ) -> None:
     """Work for the hub until ``stop`` is set; then finish what runs, see it settled, and return.
 
-    Cancelling ends it at once: running attempts are given up, and the hub hands them to others. Raises ConfigError
-    for settings that cannot be used, WorkerStopped where going on is of no use.
+    Cancelling ends it at once: running attempts are given up, and the hub hands them to others. ``random`` decides
+    how long to wait between tries. Raises ConfigError for settings that cannot be used, WorkerStopped where going on is of no use.
     """
     if settings.hub.url is None:
         raise ConfigError("hub.url is not set: say which hub to work for, for example --hub wss://hub.example.org:6789")
@@ -76,7 +77,15 @@ async def run_worker(
         async with http_client(address) as http:
             token_url = auth.token_url or address.http + TOKEN_PATH
             tokens = TokenSource(auth, token_url, http, path=settings.hub.auth)
-            worker = Worker(settings, address, tokens, http, console=console or LogConsole(), scratch=scratch)
+            worker = Worker(
+                settings,
+                address,
+                tokens,
+                http,
+                console=console or LogConsole(),
+                scratch=scratch,
+                random=random or Random(),
+            )
             await worker.run(stop)
     finally:
         await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -99,8 +108,8 @@ class Worker:
         *,
         console: WorkerConsole,
         scratch: Path,
+        random: Random,
     ) -> None:
-        random = Random()
         name, count = settings.worker.name or default_name(), settings.worker.slots
         self._software = f"tron-core/{version('tron-core')} Python/{platform.python_version()}"
         self._scratch = scratch
@@ -161,8 +170,8 @@ class Worker:
 
     async def _end(self) -> None:
         self._waiting.clear()
-        await _cancel(self._tasks)
         await self._pool.stop()
+        await _cancel(self._tasks)
         await asyncio.gather(*(work.uploads.stop() for work in self._works.values()))
 
     # The connection's Peer
