@@ -596,3 +596,49 @@ async def test_plugins_observe_what_happens(stage: Any) -> None:
     await stage.until(lambda: any(event.kind == "result" for event in stage.plugin.events))
     states = [event.data["state"] for event in stage.plugin.events if event.kind == "state"]
     assert states == ["queued", "running", "succeeded"]
+
+
+async def test_who_goes_away_while_submitting_leaves_no_orphan(stage: Any) -> None:
+    worker = stage.worker()
+    await worker.connect()
+    submitting = asyncio.get_running_loop().create_task(stage.submit("orphan"))
+    await asyncio.sleep(0)
+    await stage.until(lambda: stage.scheduler.queue_length() == 1)
+    submitting.cancel()
+    assert (await worker.job()).params["prompt"] == "orphan"
+
+
+async def test_a_capability_that_cannot_say_what_it_needs_refuses_its_own_jobs_alone(stage: Any) -> None:
+    def broken(params: Any) -> float:
+        raise ZeroDivisionError("no idea")
+
+    stage.plugin.paint.deadline = broken
+    with pytest.raises(Refused) as refused:
+        await stage.submit()
+    assert refused.value.code == "plugin_failed"
+    job = (await stage.scheduler.submit(tron.JobRequest("here", {"text": "hi"}, "api:alice"))).job.id
+    await stage.reaches(job, "succeeded")
+
+
+async def test_jobs_of_a_broken_capability_do_not_keep_the_hub_from_starting(stage: Any) -> None:
+    job = await stage.submit()
+
+    def broken(params: Any) -> float:
+        raise ZeroDivisionError("no idea")
+
+    stage.plugin.paint.deadline = broken
+    await stage.restart()
+    assert await stage.state(job) == "queued"
+
+
+async def test_an_input_that_is_gone_fails_the_job_with_the_reason(stage: Any) -> None:
+    picture = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489") + b"\0" * 40
+    stored = await stage.artifacts.put("fox.png", picture)
+    job = await stage.submit(params={"picture": stored.id})
+    await stage.artifacts.remove([stored.id])
+    await stage.restart()
+    worker = stage.worker()
+    await worker.connect()
+    done = await stage.reaches(job, "failed")
+    assert done.error is not None
+    assert done.error.code == "input_missing"

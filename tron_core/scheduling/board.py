@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import OperationalError
 
-from tron_core.capability import Capability, Requirements
+from tron_core.capability import Capability
 from tron_core.clock import Clock
 from tron_core.errors import Unavailable
 from tron_core.job import Artifact, Job, JobEvent, JobState, Progress
@@ -28,6 +28,9 @@ from tron_core.scheduling.roster import Roster, Worker
 from tron_core.storage.database import Database
 
 T = TypeVar("T")
+
+Inputs = tuple[tuple[str, Artifact], ...]
+"""The files of a job as (field, artifact)."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,11 +62,12 @@ class Entry:
     losses: int
     expected_seconds: float
     deadline_seconds: float
+    queue_ttl: float
     expires_at: float
     not_before: float = 0.0
     waiting: Waiting | None = None
     lease: Lease | None = None
-    inputs: tuple[tuple[str, Artifact], ...] | None = None
+    inputs: Inputs | None = None
     message: str | None = None
     shown: str = ""
     expiry: asyncio.TimerHandle | None = None
@@ -162,20 +166,18 @@ class Board:
         seconds = self.estimates.seconds(entry.job.capability, model, worker, entry.expected_seconds)
         return max(0.001, seconds)
 
-    def class_of(self, capability: Capability | None, job: Job) -> ClassKey:
-        """The requirement class of a job; one of a capability that is gone fits no worker."""
-        if capability is None:
-            return ClassKey(job.capability, Requirements())
-        return ClassKey(job.capability, capability.requirements(capability.parse(job.params)))
-
-    def spawn(self, work: Any, name: str) -> None:
-        """Run a coroutine as a task that is kept, named and awaited at the end."""
+    def keep(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        """Run a coroutine as a task that is kept and awaited at the end; the caller sees to what it raises."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self.tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """``keep`` for work that nobody waits for: what it raises is reported."""
+        self.keep(work, name).add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             loop = asyncio.get_running_loop()
             loop.call_exception_handler(

@@ -187,9 +187,15 @@ class Connections:
 
     def _tell_waiting(self, worker: Worker) -> None:
         """Say it to everybody who waits when the last worker that could do their job is gone."""
-        for waiting in list(self._board.queue.jobs()):
-            key = waiting.key
-            if worker.lacks(key.capability, key.requirements) is None:
+        roster = self._board.roster
+        orphaned = {
+            key
+            for key in self._board.queue.classes()
+            if worker.lacks(key.capability, key.requirements) is None
+            and not roster.capable(key.capability, key.requirements)
+        }
+        for waiting in list(self._board.queue.jobs()) if orphaned else ():
+            if waiting.key in orphaned:
                 self.say_whether_possible(self._board.entries[waiting.id])
 
     def say_whether_possible(self, entry: Entry) -> bool:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 
 from tron_core.api import Candidate
+from tron_core.errors import TronError
 from tron_core.job import Attempt, JobState, Outcome
 from tron_core.scheduling.board import Board, Entry, Lease
 from tron_core.scheduling.messages import Assign, InputFileRef, WhyIdle
@@ -25,7 +26,8 @@ InputsOf = Callable[[Entry, Worker], Awaitable[tuple[InputFileRef, ...]]]
 
 class Dispatcher:
     """``inputs_of`` gives the files that go with a job, as the worker can fetch them; ``lost`` is called for an
-    attempt whose worker went while it was being committed, ``past_deadline`` for one that runs too long."""
+    attempt whose worker went while it was being committed, ``past_deadline`` for one that runs too long,
+    ``unsendable`` for one whose inputs are gone."""
 
     def __init__(
         self,
@@ -34,11 +36,13 @@ class Dispatcher:
         *,
         lost: Callable[[Entry, Lease, Outcome, str], None],
         past_deadline: Callable[[Entry, Lease], None],
+        unsendable: Callable[[Entry, Lease, str], None],
     ) -> None:
         self._board = board
         self._inputs_of = inputs_of
         self._lost = lost
         self._past_deadline = past_deadline
+        self._unsendable = unsendable
         self._scheduled = False
 
     def wake(self) -> None:
@@ -140,7 +144,11 @@ class Dispatcher:
         if worker.session is None and worker.grace_timer is None:
             self._lost(entry, lease, Outcome.LOST, "the worker went before it had the job")
             return
-        inputs = () if entry.inputs == () else await self._inputs_of(entry, worker)
+        try:
+            inputs = () if entry.inputs == () else await self._inputs_of(entry, worker)
+        except TronError as error:
+            self._unsendable(entry, lease, error.message)
+            return
         if entry.lease is lease:
             params, name = entry.job.params, entry.job.capability
             board.send(worker, Assign(entry.id, lease.attempt, name, params, inputs, entry.deadline_seconds))

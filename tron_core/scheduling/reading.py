@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 
 from sqlalchemy import Connection
 
-from tron_core.capability import Requirements
+from tron_core.capability import Capability, Requirements
 from tron_core.errors import NotFound
 from tron_core.job import Job, JobEvent, JobState
 from tron_core.scheduling.board import Board, Entry
@@ -17,6 +18,8 @@ from tron_core.storage.jobs import fetch, fetch_many, list_ids
 
 POSITIONS_EVERY = 1.0
 """Seconds between two looks at the positions of the waiting jobs that somebody watches."""
+
+logger = logging.getLogger(__name__)
 
 
 class Reading:
@@ -148,7 +151,7 @@ class Reading:
     def choices(self, capability: str, field: str) -> list[str]:
         """What the plugin knows and what connected workers announced, without repeats, the plugin's first."""
         known = self._board.capability(capability)
-        found = dict.fromkeys(known.choices(field) if known is not None else ())
+        found = dict.fromkeys(_own_choices(known, field))
         for worker in self._board.roster:
             offer = worker.offers.get(capability)
             if offer is not None and worker.session is not None:
@@ -160,6 +163,14 @@ class Reading:
     def queue_length(self) -> int:
         """Jobs that wait."""
         return sum(self._board.queued_by.values())
+
+
+def _own_choices(capability: Capability | None, field: str) -> Sequence[str]:
+    try:
+        return () if capability is None else tuple(capability.choices(field))
+    except Exception:
+        logger.exception("a capability cannot say what %s may be", field)
+        return ()
 
 
 def _state_event(live: LiveJob) -> JobEvent:

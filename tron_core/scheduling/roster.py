@@ -59,6 +59,11 @@ class Worker:
         """Believe the worker that it has only so many free slots now."""
         self.slot_limit = self.occupied + free_slots
 
+    def forget_ending(self, but: tuple[Held, ...] = ()) -> None:
+        """Cancelled attempts hold their slots no longer, ``but`` those that the worker still names."""
+        for held in [held for held in self.ending if held not in but]:
+            self.ending.pop(held).cancel()
+
     def lacks(self, capability: str, needs: Requirements) -> str | None:
         """Why this worker cannot do such a job, whether or not it has a slot; None when it can."""
         offer = self.offers.get(capability)
@@ -139,6 +144,7 @@ class Roster:
         if worker.grace_timer is not None:
             worker.grace_timer.cancel()
             worker.grace_timer = None
+        worker.forget_ending(but=hello.holding)
         self._by_session[hello.session] = worker
         return worker, old
 
@@ -153,9 +159,7 @@ class Roster:
         """The worker is gone for good."""
         if self._by_name.get(worker.name) is worker:
             del self._by_name[worker.name]
-        for timer in worker.ending.values():
-            timer.cancel()
-        worker.ending.clear()
+        worker.forget_ending()
 
     def capable(self, capability: str, needs: Requirements) -> list[Worker]:
         """The connected workers that can do such a job, busy or not."""

@@ -10,23 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import IntegrityError
 from ulid import ULID
 
 from tron_core.api import Frontend
+from tron_core.capability import Requirements
 from tron_core.clock import Clock
-from tron_core.errors import Conflict, Forbidden, InvalidParams, NotFound, Refused, TooMany, Unavailable
+from tron_core.errors import Conflict, Forbidden, NotFound, Refused, TooMany, TronError, Unavailable
 from tron_core.job import Job, JobEvent, JobRequest, JobState, Outcome, StoredAction
 from tron_core.plugins import Plugins
-from tron_core.scheduling.board import Board, Entry, Lease
+from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.bus import Bus
 from tron_core.scheduling.connections import Connections, SignTicket
 from tron_core.scheduling.dispatcher import Dispatcher
 from tron_core.scheduling.hub_worker import HubWorker
 from tron_core.scheduling.intake import Intake, Prepared, request_hash
 from tron_core.scheduling.messages import EVENTS, SCHEDULER, AttemptResult, TellWorker
+from tron_core.scheduling.needs import Needs, needs_of
 from tron_core.scheduling.observers import Observers
 from tron_core.scheduling.outbox import Outbox
 from tron_core.scheduling.policy import ClassKey
@@ -96,7 +99,6 @@ class Scheduler:
             artifacts,
             max_attempts=rules.max_attempts,
             max_pixels=rules.max_pixels,
-            queue_ttl=self._queue_ttl,
             answered=self._answered,
             told=self._told,
             wake=lambda: self._dispatcher.wake(),
@@ -106,6 +108,7 @@ class Scheduler:
             lambda entry, worker: self._connections.inputs_of(entry, worker),
             lost=self._settlement.lose,
             past_deadline=self._settlement.past_deadline,
+            unsendable=self._settlement.unsendable,
         )
         self._connections = Connections(
             board,
@@ -151,12 +154,14 @@ class Scheduler:
 
     def _recover(self, open_job: OpenJob) -> None:
         board, job = self._board, open_job.job
+        needs = self._needs_again(job)
         entry = Entry(
             job=job,
-            key=self._class_of(job),
+            key=ClassKey(job.capability, needs.requirements),
             losses=open_job.losses,
             expected_seconds=open_job.expected_seconds,
             deadline_seconds=open_job.deadline_seconds,
+            queue_ttl=self._rules.queue_ttl if needs.queue_ttl is None else needs.queue_ttl,
             expires_at=open_job.expires_at,
             not_before=open_job.not_before,
         )
@@ -172,12 +177,16 @@ class Scheduler:
         if name == HUB_WORKER:
             self._settlement.lose(entry, lease, Outcome.LOST, "the hub was restarted")
 
-    def _class_of(self, job: Job) -> ClassKey:
+    def _needs_again(self, job: Job) -> Needs:
+        """What a job from before the restart needs; where its capability cannot say, nobody gets it until it can."""
+        capability = self._board.capability(job.capability)
+        if capability is None:
+            return Needs()
         try:
-            return self._board.class_of(self._board.capability(job.capability), job)
-        except InvalidParams:
-            logger.warning("job %s has params that its capability does not take any more", job.id)
-            return self._board.class_of(None, job)
+            return needs_of(capability, capability.parse(job.params))
+        except TronError as error:
+            logger.warning("job %s waits in vain: %s", job.id, error)
+            return Needs(Requirements(choices=(("params", "that the capability still takes"),)))
 
     def stop_admitting(self, notice: str = "The hub is shutting down.") -> None:
         """Take no more requests and hand out no more jobs; workers are told."""
@@ -202,9 +211,10 @@ class Scheduler:
 
     async def _drained_or_later(self) -> None:
         leased = next(entry for entry in self._board.entries.values() if entry.lease is not None)
-        async for _ in self.watch(leased.id):
-            if leased.lease is None:
-                return
+        async with aclosing(self.watch(leased.id)) as events:
+            async for _ in events:
+                if leased.lease is None:
+                    return
 
     async def stop(self) -> None:
         """Finish what is being written; what still runs is taken up after the restart."""
@@ -245,18 +255,24 @@ class Scheduler:
         )
         self._board.add(entry)
         try:
+            # Whoever asked may go away meanwhile; the job is committed all the same, and so it must be queued.
+            await asyncio.shield(self._board.keep(self._insert(entry, row), f"submit {entry.id}"))
+        except IntegrityError:
+            # The same key came twice at once, and the other was first.
+            repeated = await self._repeated(request, request.idempotency_key or "", digest)
+            if repeated is None:
+                raise
+            return repeated
+        return self._reading.live(entry.job)
+
+    async def _insert(self, entry: Entry, row: NewJob) -> None:
+        try:
             await self._board.database.write_rows(insert_jobs, row)
-        except BaseException as error:
+        except BaseException:
             self._board.left_queue(entry)
             self._board.drop(entry)
-            if isinstance(error, IntegrityError) and request.idempotency_key:
-                # The same key came twice at once, and the other was first.
-                repeated = await self._repeated(request, request.idempotency_key, digest)
-                if repeated is not None:
-                    return repeated
             raise
         self._queued(entry)
-        return self._reading.live(entry.job)
 
     async def _repeated(self, request: JobRequest, key: str, digest: bytes | None) -> LiveJob | None:
         found = await self._board.database.read(lambda connection: find_repeat(connection, request.requester, key))
@@ -270,7 +286,7 @@ class Scheduler:
 
     def _entry(self, prepared: Prepared) -> Entry:
         request, capability, params = prepared.request, prepared.capability, prepared.params
-        now = self._board.clock.now()
+        needs, now = needs_of(capability, params), self._board.clock.now()
         job = Job(
             id=str(ULID()),
             capability=capability.name,
@@ -284,20 +300,20 @@ class Scheduler:
             channel=request.channel,
             parent=request.parent,
         )
+        return self._new_entry(job, needs, now, prepared.inputs)
+
+    def _new_entry(self, job: Job, needs: Needs, now: float, inputs: Inputs | None = None) -> Entry:
+        ttl = self._rules.queue_ttl if needs.queue_ttl is None else needs.queue_ttl
         return Entry(
             job=job,
-            key=self._board.class_of(capability, job),
+            key=ClassKey(job.capability, needs.requirements),
             losses=0,
-            expected_seconds=capability.expected_seconds(params),
-            deadline_seconds=capability.deadline(params),
-            expires_at=now + self._queue_ttl(job),
-            inputs=prepared.inputs,
+            expected_seconds=needs.expected_seconds,
+            deadline_seconds=needs.deadline_seconds,
+            queue_ttl=ttl,
+            expires_at=now + ttl,
+            inputs=inputs,
         )
-
-    def _queue_ttl(self, job: Job) -> float:
-        capability = self._board.capability(job.capability)
-        own = None if capability is None else capability.queue_ttl(capability.parse(job.params))
-        return self._rules.queue_ttl if own is None else own
 
     def _check_limits(self, entry: Entry) -> None:
         queued, most = self._board.queued_by[entry.job.requester], self._rules.max_queued_per_user
@@ -334,22 +350,14 @@ class Scheduler:
         capability = self._board.capability(old.capability)
         if capability is None:
             raise Conflict(f"The capability {old.capability} is not there any more.", code="unknown_capability")
-        params, now = capability.parse(old.params), self._board.clock.now()
-        expires_at = now + self._queue_ttl(old)
-        values = {"losses": 0, "queued_at": now, "expires_at": expires_at, "not_before": 0.0, "reply_attempts": 0}
+        needs, now = needs_of(capability, capability.parse(old.params)), self._board.clock.now()
+        fresh = replace(old, state=JobState.QUEUED, finished_at=None, started_at=None, reply=None, error=None)
+        entry = self._new_entry(fresh, needs, now)
+        values = {"losses": 0, "queued_at": now, "expires_at": entry.expires_at, "not_before": 0.0, "reply_attempts": 0}
         cleared = dict.fromkeys(("finished_at", "started_at", "reply", "error_code", "error_message"))
         move = Move(job, old.attempt, JobState.FAILED, JobState.QUEUED, now, {**values, **cleared})
         if not await self._board.database.write(lambda connection: move_job(connection, move)):
             raise Conflict(f"Job {job} is being retried already.", code="not_failed")
-        fresh = replace(old, state=JobState.QUEUED, finished_at=None, started_at=None, reply=None, error=None)
-        entry = Entry(
-            job=fresh,
-            key=self._board.class_of(capability, fresh),
-            losses=0,
-            expected_seconds=capability.expected_seconds(params),
-            deadline_seconds=capability.deadline(params),
-            expires_at=expires_at,
-        )
         self._board.add(entry)
         self._queued(entry)
         return self._reading.live(fresh)

@@ -49,7 +49,6 @@ class Settlement:
         *,
         max_attempts: int,
         max_pixels: int,
-        queue_ttl: Callable[[Job], float],
         answered: Callable[[Job, AttemptResult], None],
         told: Callable[[Job, NewDelivery | None], None],
         wake: Callable[[], None],
@@ -58,7 +57,6 @@ class Settlement:
         self._artifacts = artifacts
         self._max_attempts = max_attempts
         self._max_pixels = max_pixels
-        self._queue_ttl = queue_ttl
         self._answered = answered
         self._told = told
         self._wake = wake
@@ -193,7 +191,7 @@ class Settlement:
 
     async def _requeue(self, entry: Entry, outcome: Outcome, reason: str, *, losses: int, delay: float = 0.0) -> None:
         now = self._board.clock.now()
-        not_before, expires_at = now + delay, now + delay + self._queue_ttl(entry.job)
+        not_before, expires_at = now + delay, now + delay + entry.queue_ttl
         values = {"losses": losses, "queued_at": now, "not_before": not_before, "expires_at": expires_at}
         if not await self._move(entry, JobState.QUEUED, values, outcome, reason):
             return
@@ -228,7 +226,7 @@ class Settlement:
         async with entry.lock:
             if entry.job.state is not JobState.QUEUED:
                 return
-            minutes = self._queue_ttl(entry.job) / 60
+            minutes = entry.queue_ttl / 60
             error = JobError("expired", f"No worker took this within {minutes:g} minutes.")
             await self._end(entry, JobState.EXPIRED, error)
 
@@ -243,6 +241,15 @@ class Settlement:
             reason = f"It ran longer than its deadline of {entry.deadline_seconds:g} seconds."
             self._stop(lease, entry, "deadline")
             await self._fail(entry, JobError("deadline", reason), Outcome.TIMEOUT, reason)
+
+    def unsendable(self, entry: Entry, lease: Lease, reason: str) -> None:
+        """The attempt cannot be sent: an input of the job is gone."""
+        self._board.spawn(self._give_up(entry, lease, reason), f"give up {entry.id}")
+
+    async def _give_up(self, entry: Entry, lease: Lease, reason: str) -> None:
+        async with entry.lock:
+            if entry.lease is lease:
+                await self._fail(entry, JobError("input_missing", reason), Outcome.ERROR, reason)
 
     async def cancel(self, job: str, reason: str) -> None:
         """Cancel a job in any state; raises NotFound where it is not open (over already, or never was)."""
