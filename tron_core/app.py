@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
 from urllib.parse import urlsplit
 
 from tron_core.api import ArtifactStore, Frontend, StoreFactory, WorkerProtocol
 from tron_core.auth.service import Auth
 from tron_core.auth.tickets import Tickets
-from tron_core.auth.tls import server_context
+from tron_core.auth.tls import HubTls
 from tron_core.clock import Clock, SystemClock
 from tron_core.config import FILE, Loaded, Settings
 from tron_core.errors import ConfigError
@@ -70,7 +72,6 @@ class Hub:
         self._clock = clock or SystemClock()
         self._frontends: dict[str, Frontend] = {}
         self._stack = contextlib.AsyncExitStack()
-        self._collecting: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -113,9 +114,8 @@ class Hub:
         self._tickets = await Tickets.load(database, clock)
         auth = Auth(database, clock)
         bus = self._bus()
-        hub = settings.hub
-        tls = server_context(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
-        workers = WorkerServer(hub.host, hub.port, ssl=tls)
+        tls = _tls(settings)
+        workers = WorkerServer(settings.hub.host, settings.hub.port, ssl=tls.context if tls else None)
         auth.when_revoked(workers.revoke)
         scheduler = Scheduler(
             plugins=plugins,
@@ -142,6 +142,7 @@ class Hub:
             bus=bus,
             scheduler=scheduler,
             workers=workers,
+            tls=tls,
         )
 
     async def _start_services(self) -> None:
@@ -162,8 +163,9 @@ class Hub:
         for frontend in self._frontends.values():
             await frontend.start()
             self._stack.push_async_callback(frontend.stop)
-        self._collecting = asyncio.get_running_loop().create_task(self._collect(), name="collect artifacts")
-        self._stack.push_async_callback(self._stop_collecting)
+        self._in_background(self._collect(), "collect artifacts")
+        if services.tls is not None:
+            self._in_background(services.tls.watch(), "watch the certificate")
         self._write_run_file()
         services.ready = lambda: True
 
@@ -245,10 +247,13 @@ class Hub:
                 logger.info("removed %d artifacts older than %g days", removed, keep_days)
             await asyncio.sleep(COLLECT_EVERY)
 
-    async def _stop_collecting(self) -> None:
-        if self._collecting is not None:
-            self._collecting.cancel()
-            await asyncio.gather(self._collecting, return_exceptions=True)
+    def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self._stack.push_async_callback(_end, asyncio.get_running_loop().create_task(work, name=name))
+
+    def reload_certificate(self) -> None:
+        """Serve the certificate that its files hold now; nothing happens without TLS."""
+        if self.services.tls is not None:
+            self.services.tls.reload()
 
     async def stop(self, *, drain_seconds: float | None = None) -> None:
         """Admit nothing more, give running jobs their time, then close everything. What still runs goes on at its
@@ -259,6 +264,18 @@ class Hub:
         if not await self.services.scheduler.drain(seconds):
             logger.warning("jobs still run after %g s; they are taken up after the restart", seconds)
         await self._stack.aclose()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _tls(settings: Settings) -> HubTls | None:
+    hub = settings.hub
+    if hub.tls_certificate is None or hub.tls_key is None:
+        return None
+    return HubTls(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
 
 
 def _rules(settings: Settings) -> Rules:
@@ -274,7 +291,10 @@ def _rules(settings: Settings) -> Rules:
 
 
 async def run(hub: Hub, *, started: Callable[[Services], None] = lambda services: None) -> None:
-    """Run a hub until SIGTERM or SIGINT; a second signal ends the drain at once."""
+    """Run a hub until SIGTERM or SIGINT; a second signal ends the drain at once.
+
+    SIGHUP reloads the certificate, but where it says that the terminal is gone from which the hub was started.
+    """
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
     again = asyncio.Event()
@@ -286,6 +306,8 @@ async def run(hub: Hub, *, started: Callable[[Services], None] = lambda services
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends asyncio.run there
             loop.add_signal_handler(number, stop)
     await hub.start()
+    if hasattr(signal, "SIGHUP"):
+        loop.add_signal_handler(signal.SIGHUP, stop if _has_terminal() else hub.reload_certificate)
     started(hub.services)
     await asked.wait()
     stopping = loop.create_task(hub.stop(), name="stop the hub")
@@ -295,3 +317,7 @@ async def run(hub: Hub, *, started: Callable[[Services], None] = lambda services
         hub.services.scheduler.end_drain()
     hurry.cancel()
     await stopping
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tron_core.auth.service import Auth
     from tron_core.auth.tickets import Tickets
+    from tron_core.auth.tls import HubTls
     from tron_core.clock import Clock
     from tron_core.config import Settings
     from tron_core.hub.server import WorkerServer
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class Services:
     """``folder`` is the configuration file's: relative paths are relative to it; ``config_file`` is that file, which
-    need not be there. ``hub_url`` and ``http_url`` are the addresses of the two ports as they are bound, without a
-    trailing slash, known once they listen."""
+    need not be there. ``tls`` is None without a certificate. ``hub_url`` and ``http_url`` are the addresses of the two
+    ports as they are bound, without a trailing slash, known once they listen."""
 
     settings: Settings
     folder: Path
@@ -40,6 +41,7 @@ class Services:
     bus: Bus
     scheduler: Scheduler
     workers: WorkerServer
+    tls: HubTls | None = None
     hub_url: str = ""
     http_url: str = ""
     ready: Callable[[], bool] = lambda: False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tron_core.auth.tls import server_context
 from tron_core.frontends.http.app import build, state_for
 from tron_core.frontends.http.server import HttpServer
 from tron_core.job import Job, JobEvent, StoredReply
@@ -32,8 +31,7 @@ class HttpFrontend:
     async def start(self) -> None:
         """Listen; raises ConfigError where the address cannot be bound."""
         settings = self._services.settings
-        hub = settings.hub
-        tls = server_context(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
+        tls = None if self._services.tls is None else self._services.tls.context
         self._unlisten = self._state.metrics.listen(self._services.bus)
         self._server = HttpServer(await build(self._state), settings.http.host, settings.http.port, tls=tls)
         await self._server.start()
