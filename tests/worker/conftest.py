@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from random import Random
 
 import pytest
 import pytest_asyncio
@@ -16,7 +16,7 @@ import pytest_asyncio
 HERE = Path(__file__).parent
 sys.path.append(str(HERE))  # scripted_hub is no test module
 
-from scripted_hub import HubSession, ScriptedHub  # noqa: E402
+from scripted_hub import HubSession, Impatient, ScriptedHub  # noqa: E402
 
 from tron_core.worker.config import WorkerSettings  # noqa: E402
 from tron_core.worker.runtime import run_worker  # noqa: E402
@@ -36,13 +36,6 @@ def sample_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.syspath_prepend(site)
         patch.setenv("TRON_PLUGINS", "sample")
         yield site
-
-
-class Impatient(Random):
-    """Waits for nothing between two tries."""
-
-    def uniform(self, a: float, b: float) -> float:
-        return a
 
 
 class Desk:
@@ -79,7 +72,7 @@ async def open_desk(folder: Path, *, slots: int = 1, cancel_grace: float = 0.3) 
         patch.setattr("tempfile.tempdir", str(folder))
         task = asyncio.create_task(run_worker(settings, auth, stop=stop, random=Impatient()))
         await asyncio.sleep(0)  # it makes its scratch folder
-    (scratch,) = folder.iterdir()
+    (scratch,) = os.scandir(folder)
     try:
         waiting = asyncio.ensure_future(hub.session())
         await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -88,7 +81,7 @@ async def open_desk(folder: Path, *, slots: int = 1, cancel_grace: float = 0.3) 
             task.result()
         session = await waiting
         await session.welcome()
-        yield Desk(hub, session, stop, task, scratch)
+        yield Desk(hub, session, stop, task, Path(scratch))
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

@@ -206,9 +206,9 @@ def failure(error: BaseException, *, cancelled: bool) -> Failed:
     # The traceback holds the frames, and they what fills the memory.
     traceback.print_exception(error)
     traceback.clear_frames(error.__traceback__)
-    if isinstance(error, MemoryError) or OUT_OF_MEMORY.search(str(error)):
-        return _failed(ErrorKind.OUT_OF_MEMORY, _sentence(error), True)
-    return _failed(ErrorKind.INTERNAL, _sentence(error), True)
+    sentence = _sentence(error)
+    out_of_memory = isinstance(error, MemoryError) or OUT_OF_MEMORY.search(sentence)
+    return _failed(ErrorKind.OUT_OF_MEMORY if out_of_memory else ErrorKind.INTERNAL, sentence, True)
 
 
 def _failed(kind: ErrorKind, message: str, retryable: bool) -> Failed:

@@ -42,9 +42,17 @@ async def find_gpu() -> tuple[str | None, int | None]:
     try:
         output, _ = await asyncio.wait_for(process.communicate(), NVIDIA_TIMEOUT)
     except TimeoutError:
-        process.kill()
         return None, None
+    finally:
+        await _end(process)
     return parse_gpu(output.decode(errors="replace")) if process.returncode == 0 else (None, None)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        # One that hangs in its driver does not even die of this.
+        await asyncio.wait([asyncio.ensure_future(process.wait())], timeout=1.0)
 
 
 def parse_gpu(output: str) -> tuple[str | None, int | None]:

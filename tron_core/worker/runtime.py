@@ -65,7 +65,8 @@ async def run_worker(
     """Work for the hub until ``stop`` is set; then finish what runs, see it settled, and return.
 
     Cancelling ends it at once: running attempts are given up, and the hub hands them to others. ``random`` decides
-    how long to wait between tries. Raises ConfigError for settings that cannot be used, WorkerStopped where going on is of no use.
+    how long to wait between tries. Raises ConfigError for settings that cannot be used, WorkerStopped where going on
+    is of no use.
     """
     if settings.hub.url is None:
         raise ConfigError("hub.url is not set: say which hub to work for, for example --hub wss://hub.example.org:6789")
