@@ -96,10 +96,10 @@ def _without_null(declared: Mapping[str, Any], definitions: Mapping[str, Any]) -
 
 def _limits(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {low:.16g} to {high:.16g}"
     if low is not None:
-        return f" of at least {low:g}"
-    return "" if high is None else f" of at most {high:g}"
+        return f" of at least {low:.16g}"
+    return "" if high is None else f" of at most {high:.16g}"
 
 
 def read_words(words: Sequence[str], fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[Files]]:
@@ -196,14 +196,6 @@ def _boolean(text: str) -> bool:
     if text.lower() not in (*TRUE, *FALSE):
         raise ValueError(text)
     return text.lower() in TRUE
-
-
-def check_required(params: Mapping[str, Any], files: Sequence[Files], fields: Mapping[str, Field]) -> None:
-    """Raise InvalidParams for the first field that must be given and is not."""
-    given = {*params, *(each.field.name for each in files)}
-    for field in fields.values():
-        if field.required and field.name not in given:
-            raise InvalidParams(f"{field.flag} is missing: {field.help or field.allowed}")
 
 
 def file_of(field: Field, given: str) -> Path | None:

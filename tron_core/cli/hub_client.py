@@ -110,6 +110,16 @@ class HubClient:
         except httpx.TransportError:
             return False
 
+    def accepts(self, client_id: str, api_key: str) -> bool:
+        """Whether a credential may be used here."""
+        import httpx
+
+        form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": api_key}
+        try:
+            return self._http.post(f"{self.base}{API}/token", data=form).status_code == 200
+        except httpx.TransportError as error:
+            raise self._away(error) from error
+
     def upload(self, file: Path) -> dict[str, Any]:
         """Upload a file; the artifact that it became."""
         headers = {"Content-Type": "application/octet-stream", "X-Filename": quote(file.name)}
