@@ -105,7 +105,9 @@ class LiveConsole:
 
     def tell(self, level: Level, text: str) -> None:
         if level != "debug":
-            self._terminal.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {escape(text)}", style=STYLES[level])
+            self._terminal.print(
+                f"[dim]{time.strftime('%H:%M:%S')}[/] {escape(text)}", style=STYLES[level], highlight=False
+            )
 
     def end(self) -> None:
         if self._live is not None:
