@@ -68,6 +68,8 @@ class App(Protocol):
     """What a plugin may use of the hub. One object per plugin."""
 
     plugin: str
+    folder: Path
+    """The configuration file's: what a plugin keeps in files lies below it."""
     database: DatabaseAccess
     artifacts: ArtifactAccess
     settings: SettingsAccess

@@ -349,10 +349,12 @@ class Asker:
 @dataclass(frozen=True, slots=True)
 class Demo:
     """Example params that show the capability: run by ``tron demo``, printed in the docs, tried by
-    ``tron plugins check``. ``inputs`` are the files of attachment fields, by field name."""
+    ``tron plugins check``. ``inputs`` are the files of attachment fields, by field name; ``config`` is what the
+    plugin's own section must say for it, where its defaults will not do."""
 
     params: Mapping[str, Any]
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,8 +439,8 @@ class Capability:
         found = [choice for choice in self.app.choices(self.name, field) if needle in choice.casefold()]
         return sorted(found, key=lambda choice: (not choice.casefold().startswith(needle), choice))
 
-    def demo(self) -> Demo | None:
-        """Example params; None where there is nothing to show."""
+    def demo(self) -> Demo | Sequence[Demo] | None:
+        """Example params; several are asked one after the other; None where there is nothing to show."""
         return None
 
     async def handle_result(self, job: Job, result: Result) -> Reply:

@@ -54,6 +54,7 @@ class PluginApp:
 
     def __init__(self, plugin: str, services: Services) -> None:
         self.plugin = plugin
+        self.folder = services.folder
         self.database: DatabaseAccess = services.database
         self.artifacts: ArtifactAccess = PluginArtifacts(services)
         self.settings: SettingsAccess = services.saved_settings

@@ -82,6 +82,8 @@ class Here(tron.Capability):
         ctx.progress(0.5, "halfway")
         if params.text == "fail":
             raise tron.TronError("no")
+        if params.text == "who":
+            return {"text": f"{ctx.asker.requester} in {ctx.asker.channel}"}
         if params.text == "wait":
             await asyncio.Event().wait()
         ctx.artifact("note.txt", "text/plain", params.text.encode())

@@ -476,6 +476,12 @@ async def test_a_capability_may_run_on_the_hub(stage: Any) -> None:
     assert done.reply.artifacts == (done.artifacts[0].id,)
 
 
+async def test_a_capability_on_the_hub_knows_who_asks(stage: Any) -> None:
+    request = tron.JobRequest("here", {"text": "who"}, "api:alice", channel="7")
+    job = (await stage.scheduler.submit(request)).job.id
+    assert (await stage.reaches(job, "succeeded")).output == {"text": "api:alice in 7"}
+
+
 async def test_a_cancel_reaches_a_capability_on_the_hub(stage: Any) -> None:
     job = (await stage.scheduler.submit(tron.JobRequest("here", {"text": "wait"}, "api:alice"))).job.id
     await stage.reaches(job, "running")

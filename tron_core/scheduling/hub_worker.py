@@ -12,7 +12,7 @@ from typing import Any
 
 from ulid import ULID
 
-from tron_core.capability import Capability
+from tron_core.capability import Asker, Capability
 from tron_core.job import ErrorKind, Metrics, Progress, Role
 from tron_core.scheduling.board import Board
 from tron_core.scheduling.messages import (
@@ -31,6 +31,7 @@ from tron_core.scheduling.messages import (
 )
 from tron_core.scheduling.roster import HUB_WORKER
 from tron_core.storage.artifacts import Artifacts
+from tron_core.storage.jobs import fetch
 from tron_core.worker.context import Cancelled, ExecutionContext, ExecutorError, InputFile
 
 logger = logging.getLogger(__name__)
@@ -137,6 +138,7 @@ class HubWorker:
     async def _run(self, capability: Capability, assign: Assign, ctx: HubContext) -> None:
         started = self._board.clock.monotonic()
         try:
+            ctx.asker = await self._asker(assign.job)
             if assign.inputs:
                 ctx.given = await self._fetch_inputs(capability, assign, ctx.work_dir)
             output = await capability.run(capability.parse(assign.params), ctx)
@@ -150,6 +152,11 @@ class HubWorker:
         finally:
             await asyncio.to_thread(shutil.rmtree, ctx.work_dir, ignore_errors=True)
         self._board.bus.send(SCHEDULER, answer)
+
+    async def _asker(self, job_id: str) -> Asker | None:
+        entry = self._board.entries.get(job_id)
+        job = entry.job if entry else await self._board.database.read(lambda connection: fetch(connection, job_id))
+        return Asker(job.requester, job.guild, job.channel) if job else None
 
     def _error(self, ctx: HubContext, error: BaseException) -> AttemptError:
         kind, retryable = ErrorKind.INTERNAL, True

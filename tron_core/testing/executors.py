@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tron_core.capability import Asker
 from tron_core.job import Progress, Role
 from tron_core.worker import ExecutionContext, InputFile
 
@@ -45,11 +46,13 @@ class RecordingContext(ExecutionContext):
         attempt: int = 1,
         deadline_s: float = 60.0,
         cancel_at: float | None = None,
+        asker: Asker | None = None,
     ) -> None:
         self.job = job
         self.attempt = attempt
         self.deadline_s = deadline_s
         self.work_dir = work_dir
+        self.asker = asker
         self.reports: list[Progress] = []
         self.text = ""
         self.artifacts: dict[str, RecordedArtifact] = {}

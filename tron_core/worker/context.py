@@ -6,11 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
 from tron_core.job import ErrorKind, Role
+
+if TYPE_CHECKING:
+    from tron_core.capability import Asker
 
 
 class Cancelled(Exception):
@@ -52,6 +55,8 @@ class ExecutionContext(ABC):
     """Seconds from the start after which the hub cancels."""
     work_dir: Path
     """A folder of this run's own, removed afterwards."""
+    asker: Asker | None = None
+    """Who asked and where, without their roles; on the hub alone: a worker is not told."""
 
     @abstractmethod
     def progress(
