@@ -34,6 +34,11 @@ def test_another_kind_of_address_is_refused_with_an_example(url: str) -> None:
         hub_address(url)
 
 
+def test_a_certificate_of_its_own_that_cannot_be_used_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"certificate, key = .*client\.pem, .*key\.pem: cannot be used"):
+        hub_address("wss://a:6789", certificate=tmp_path / "client.pem", key=tmp_path / "key.pem")
+
+
 def test_a_ca_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     for path in (tmp_path / "ca.pem", tmp_path / "missing.pem"):

@@ -102,18 +102,20 @@ def issue_server(authority: Authority, names: Sequence[str], now: datetime, *, d
     if not 1 <= days <= LONGEST_DAYS:
         raise ConfigError(f"days = {days}: allowed are 1 to {LONGEST_DAYS}; more is refused by Apple's systems")
     alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    return _issue(authority, names[0], ExtendedKeyUsageOID.SERVER_AUTH, now, days, alternatives)
+    # The hub's own commands show it as a client's where the hub wants one (hub.tls_client_ca).
+    purposes = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    return _issue(authority, names[0], purposes, now, days, alternatives)
 
 
 def issue_client(authority: Authority, name: str, now: datetime, *, days: int = SERVER_DAYS) -> Issued:
     """A client certificate, for hubs with ``hub.tls_client_ca``."""
-    return _issue(authority, name, ExtendedKeyUsageOID.CLIENT_AUTH, now, days)
+    return _issue(authority, name, [ExtendedKeyUsageOID.CLIENT_AUTH], now, days)
 
 
 def _issue(
     authority: Authority,
     name: str,
-    purpose: x509.ObjectIdentifier,
+    purposes: Sequence[x509.ObjectIdentifier],
     now: datetime,
     days: int,
     alternatives: x509.SubjectAlternativeName | None = None,
@@ -127,7 +129,7 @@ def _issue(
         .issuer_name(issuer.subject)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(digital_signature=True), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_key), critical=False)
     )
     if alternatives is not None:

@@ -242,13 +242,19 @@ def dialled(address: str) -> str:
 
 def _pinned(loaded: Loaded) -> ssl.SSLContext | bool:
     """Trust the hub's own certificate and no other, under any name: it was made for the name that others dial."""
-    certificate = loaded.settings.hub.tls_certificate
+    hub = loaded.settings.hub
+    certificate = hub.tls_certificate
     if certificate is None:
         return True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    context.load_verify_locations(certificate)
+    try:
+        context.load_verify_locations(certificate)
+        if hub.tls_client_ca is not None and hub.tls_key is not None:
+            context.load_cert_chain(certificate, hub.tls_key)
+    except OSError as error:  # ssl.SSLError is one
+        raise ConfigError(f"hub.tls_certificate: {certificate}: cannot be used: {error}") from None
     return context
 
 

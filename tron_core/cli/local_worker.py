@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ LISTED_SECONDS = 120.0
 
 class LocalWorker:
     """Works for the hub of ``running``, with the executors that are installed here and worker.toml, if there is one
-    in the configuration's folder. Its log is worker.log there."""
+    in the configuration's folder. Its log is worker.log there. ``renew``: see ``credential``."""
 
     def __init__(
         self,
@@ -33,22 +32,21 @@ class LocalWorker:
         running: Running,
         *,
         name: str | None = None,
-        environment: Mapping[str, str] | None = None,
+        renew: bool = False,
     ) -> None:
         self._folder = loaded.folder
+        self._certificate = loaded.settings.hub.tls_certificate
         self._running = running
         self._client = client_of(running, loaded)
         self._name = name
-        self._environment = environment
+        self._renew = renew
         self.process: TronProcess | None = None
 
     def start(self) -> TronProcess:
         """Start it; raises TronError where the hub gives it no credential."""
         with self._client as client:
-            auth = credential(client, self._folder)
-        self.process = TronProcess(
-            "the worker", self._arguments(auth), log=self._folder / "worker.log", environment=self._environment
-        )
+            auth = credential(client, self._folder, renew=self._renew)
+        self.process = TronProcess("the worker", self._arguments(auth), log=self._folder / "worker.log")
         return self.process
 
     def stop(self) -> None:
@@ -59,22 +57,24 @@ class LocalWorker:
     def _arguments(self, auth: Path) -> list[str]:
         hub, http = dialled(self._running.hub), dialled(self._running.http)
         arguments = ["worker", "--hub", hub, "--http", http, "--auth", str(auth)]
+        if self._certificate is not None:
+            arguments += ["--ca", str(self._certificate)]
         settings = self._folder / "worker.toml"
         if settings.is_file():
             arguments += ["--config", str(settings)]
         return arguments if self._name is None else [*arguments, "--name", self._name]
 
 
-def credential(client: HubClient, folder: Path) -> Path:
+def credential(client: HubClient, folder: Path, *, renew: bool = False) -> Path:
     """``auth.json`` in ``folder``, made once, for a user that may do nothing but connect workers.
 
-    Raises ConfigError for one that is there already and that the hub does not know.
+    Raises ConfigError for one that is there already and that the hub does not know; with ``renew`` it is replaced.
     """
     file = folder / "auth.json"
-    if file.exists():
-        if not _is_known(client, file):
-            raise ConfigError(f"{file}: this hub does not know that credential; remove the file to have another made")
+    if file.exists() and _is_known(client, file):
         return file
+    if file.exists() and not renew:
+        raise ConfigError(f"{file}: this hub does not know that credential; remove the file to have another made")
     administration = RemoteAdministration(client)
     try:
         administration.create_user(USERNAME, secrets.token_urlsafe(), None, "worker")

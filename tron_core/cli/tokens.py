@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +11,14 @@ import typer
 from tron_core.cli.administration import administration
 from tron_core.cli.context import context_of
 from tron_core.cli.hub_client import Token, Url
+from tron_core.cli.kit import kit_files, write_kit
 from tron_core.cli.output import AsJson, print_columns, print_json
 from tron_core.cli.users import Username
+from tron_core.errors import ConfigError
+from tron_core.private_file import write_whole
 
 if TYPE_CHECKING:
+    from tron_core.cli.addresses import Addresses
     from tron_core.config import Loaded
 
 tokens = typer.Typer(no_args_is_help=True, help="Tokens and the api keys that they come from.")
@@ -44,63 +46,47 @@ def create_client_tokens(
     """Make an api key with a first pair of tokens, and print both blocks as JSON: the api key's, then the token's.
 
     What they may do is what the user may. The secrets are shown here and never again; earlier keys stay valid.
+    A kit has the addresses of hub.public_url and http.public_url, and what the worker needs to verify the certificate.
 
-    Example: tron create-client-tokens --username gpu-1 --output auth.json
+    Example: tron create-client-tokens --username gpu-1 --kit kit-gpu-1
     """
     context = context_of(ctx)
     loaded = context.load()
-    if kit is not None:
-        settings = _worker_toml(loaded)
+    found = None if kit is None else _addresses(loaded, url)
     with administration(context, url, token) as admin:
         api_key, pair = admin.create_tokens(username)
     if output is not None:
         write_auth(output, api_key, pair)
-    if kit is not None:
-        kit.mkdir(parents=True, exist_ok=True)
-        write_auth(kit / "auth.json", api_key, pair)
-        (kit / "worker.toml").write_text(settings, encoding="utf-8")
-        _copy_ca(loaded, kit)
+    if kit is not None and found is not None:
+        write_kit(kit, kit_files(loaded, found, api_key, pair))
+        typer.echo(f"{kit} is the worker's kit: carry it there, and see its README.txt", err=True)
     print_json(api_key)
     print_json(pair)
 
 
 def write_auth(file: Path, api_key: dict[str, Any], token: dict[str, Any]) -> None:
-    """Write auth.json, readable by its owner alone, whole or not at all."""
-    new = file.with_name(f"{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
-        json.dump({"api_key": api_key, "token": token}, stream, indent=2)
-        stream.write("\n")
-    new.replace(file)
+    """Write auth.json, for its owner alone; raises ConfigError where that cannot be."""
+    try:
+        write_whole(file, json.dumps({"api_key": api_key, "token": token}, indent=2) + "\n")
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be written: {error.strerror}") from None
 
 
-def _worker_toml(loaded: Loaded) -> str:
-    """The worker's settings, with the addresses at which others reach this hub; raises ConfigError where it does not
-    know them."""
-    import tomlkit
+def _addresses(loaded: Loaded, url: str | None) -> Addresses:
+    """Where the kit's worker finds the hub; what will not work from elsewhere is said."""
+    from tron_core.cli.addresses import addresses_of
+    from tron_core.cli.kit import lacks_client_certificate
 
-    from tron_core.errors import ConfigError
-
-    hub, http = loaded.settings.hub, loaded.settings.http
-    if hub.public_url is None or http.public_url is None:
-        missing = "hub.public_url" if hub.public_url is None else "http.public_url"
-        raise ConfigError(f"{missing} is not set: a kit needs the addresses at which its worker reaches this hub")
-    section = {"url": hub.public_url, "http": http.public_url, "auth": "auth.json"}
-    if _ca(loaded) is not None:
-        section["ca"] = "ca.pem"
-    return tomlkit.dumps({"hub": section})
-
-
-def _ca(loaded: Loaded) -> Path | None:
-    """The CA that `tron certs create` leaves beside the hub's certificate."""
-    certificate = loaded.settings.hub.tls_certificate
-    file = None if certificate is None else certificate.with_name("ca.pem")
-    return file if file is not None and file.is_file() else None
-
-
-def _copy_ca(loaded: Loaded, kit: Path) -> None:
-    ca = _ca(loaded)
-    if ca is not None:
-        shutil.copyfile(ca, kit / "ca.pem")
+    if url is not None:
+        raise ConfigError(
+            "--kit takes addresses and certificate from the hub's own tron.toml: make it there, not by --url"
+        )
+    found = addresses_of(loaded)
+    for warning in found.warnings():
+        typer.echo(f"warning: {warning}", err=True)
+    if lacks_client_certificate(loaded):
+        typer.echo("warning: hub.tls_client_ca: its key is not here to make a certificate for the worker", err=True)
+    return found
 
 
 @tokens.command("list")

@@ -24,6 +24,9 @@ def worker(
         Path | None, typer.Option(help="The credential: a file of `tron create-client-tokens --output`.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="worker.toml; unset, the one here if there is one.")] = None,
+    ca: Annotated[
+        Path | None, typer.Option(help="Certificates (PEM) to trust besides the system's.", metavar="FILE")
+    ] = None,
     kit: Annotated[
         Path | None, typer.Option(help="A folder of `tron create-client-tokens --kit`: all of the above.")
     ] = None,
@@ -52,7 +55,7 @@ def worker(
 
     console = _console()
     try:
-        settings = _settings(config or _in_kit(kit, "worker.toml"), kit, hub, auth, name, slots, http)
+        settings = _settings(config or _in_kit(kit, "worker.toml"), kit, hub, auth, name, slots, http, ca)
         credential = _auth(settings)
         code = asyncio.run(_work(settings, credential, console, allow_plaintext))
     except ConfigError as error:
@@ -65,6 +68,12 @@ def worker(
 
 
 def _in_kit(kit: Path | None, name: str) -> Path | None:
+    from tron_core.errors import ConfigError
+
+    if kit is not None and not kit.is_dir():
+        raise ConfigError(
+            f"{kit}: there is no such folder; tron create-client-tokens --username NAME --kit DIR makes one"
+        )
     file = None if kit is None else kit / name
     return file if file is not None and file.is_file() else None
 
@@ -77,6 +86,7 @@ def _settings(
     name: str | None,
     slots: int | None,
     http: str | None,
+    ca: Path | None,
 ) -> WorkerSettings:
     """worker.toml, with what the command line gives in place of what stands there, and the kit's files for the rest."""
     from tron_core.sections import validate
@@ -85,7 +95,7 @@ def _settings(
     settings = load_worker(config)
     values = settings.model_dump()
     given: dict[str, dict[str, object]] = {
-        "hub": {"url": hub, "auth": auth, "http": http},
+        "hub": {"url": hub, "auth": auth, "http": http, "ca": ca},
         "worker": {"name": name, "slots": slots},
     }
     for section, options in given.items():

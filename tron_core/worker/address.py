@@ -27,11 +27,18 @@ class HubAddress:
 
 
 def hub_address(
-    url: str, *, http: str | None = None, ca: Path | None = None, allow_plaintext: bool = False
+    url: str,
+    *,
+    http: str | None = None,
+    ca: Path | None = None,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    allow_plaintext: bool = False,
 ) -> HubAddress:
-    """Check ``url`` (``--hub``) and load ``ca``, a file of certificates to trust besides the system's.
+    """Check ``url`` (``--hub``) and load ``ca``, a file of certificates to trust besides the system's, and the worker's
+    own ``certificate`` with its ``key``.
 
-    Raises ConfigError: not a WebSocket address, an unreadable ca, or ``ws://`` to another machine, over which
+    Raises ConfigError: not a WebSocket address, an unreadable file, or ``ws://`` to another machine, over which
     anybody on the way could read the access token.
     """
     parts = urlsplit(url)
@@ -46,7 +53,7 @@ def hub_address(
     return HubAddress(
         websocket=url,
         http=(http or _derived_http(parts.scheme, parts.hostname)).rstrip("/"),
-        tls=tls_context(ca),
+        tls=tls_context(ca, certificate, key),
         loopback=loopback,
     )
 
@@ -64,12 +71,18 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def tls_context(ca: Path | None) -> ssl.SSLContext:
-    """Verifies against the system's certificates and those in ``ca``; raises ConfigError where it cannot be read."""
+def tls_context(ca: Path | None, certificate: Path | None = None, key: Path | None = None) -> ssl.SSLContext:
+    """Verifies against the system's certificates and those in ``ca``, and shows ``certificate``; raises ConfigError
+    where a file cannot be read."""
     context = ssl.create_default_context()
     if ca is not None:
         try:
             context.load_verify_locations(ca)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"ca = {str(ca)!r}: is not a readable file of PEM certificates ({error})") from None
+    if certificate is not None:
+        try:
+            context.load_cert_chain(certificate, key)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"certificate, key = {certificate}, {key}: cannot be used ({error})") from None
     return context

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tron_core.errors import ConfigError
 from tron_core.sections import read_toml, validate
@@ -27,8 +27,18 @@ class WorkerHubSettings(_Section):
     """The hub's REST side; unset, the same host, port 5000."""
     ca: Path | None = None
     """The CA certificate (PEM) that the hub's certificate is checked against; unset, the machine's own."""
+    certificate: Path | None = None
+    """This worker's own certificate (PEM), where the hub wants one of its clients."""
+    key: Path | None = None
+    """The key of ``certificate`` (PEM)."""
     auth: Path | None = None
     """The file that ``tron create-client-tokens --output`` wrote."""
+
+    @model_validator(mode="after")
+    def _certificate_and_key_come_together(self) -> WorkerHubSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key are set together, or not at all")
+        return self
 
 
 class WorkerIdentity(_Section):
@@ -70,6 +80,6 @@ def load_worker(path: Path | None = None) -> WorkerSettings:
 def _make_absolute(values: dict[str, Any], folder: Path) -> None:
     hub = values.get("hub")
     if isinstance(hub, dict):
-        for key in ("ca", "auth"):
+        for key in ("ca", "certificate", "key", "auth"):
             if isinstance(hub.get(key), str):
                 hub[key] = str(folder / hub[key])

@@ -70,8 +70,14 @@ async def run_worker(
     """
     if settings.hub.url is None:
         raise ConfigError("hub.url is not set: say which hub to work for, for example --hub wss://hub.example.org:6789")
+    hub = settings.hub
     address = hub_address(
-        settings.hub.url, http=auth.http or settings.hub.http, ca=settings.hub.ca, allow_plaintext=allow_plaintext
+        settings.hub.url,
+        http=auth.http or hub.http,
+        ca=hub.ca,
+        certificate=hub.certificate,
+        key=hub.key,
+        allow_plaintext=allow_plaintext,
     )
     scratch = Path(tempfile.mkdtemp(prefix="tron-worker-"))
     try:
