@@ -49,7 +49,7 @@ async def throughput(bench: str, synchronous: str) -> None:
     values, floors = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        async with stage(folder, synchronous=synchronous, slots=4) as services:
+        async with stage(folder, synchronous=synchronous, slots=8) as services:
             await jobs_per_second(services, 200)
             for _ in range(ROUNDS):
                 floors.append(await asyncio.to_thread(sqlite_jobs_per_second, folder, 500, synchronous.upper()))
