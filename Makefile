@@ -32,7 +32,8 @@ demo: install ## run every capability once through the real path; results in tro
 	$(BIN)/tron demo --dir tron-demo
 
 run: install ## keep a hub and a worker up, and print where to ask
-	$(BIN)/tron run --with-worker
+	@mkdir -p tron-demo && touch -a tron-demo/tron.toml
+	$(BIN)/tron --config tron-demo/tron.toml run --with-worker
 
 test: install ## all tests of the core and of the plugins
 	$(BIN)/pytest

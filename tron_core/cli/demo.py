@@ -1,0 +1,175 @@
+"""``tron demo``: every capability that can run here, once, through the real path."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tron_core.cli.context import Context, context_of
+from tron_core.cli.output import AsJson, print_json
+from tron_core.errors import TronError
+
+if TYPE_CHECKING:
+    from tron_core.capability import Capability
+    from tron_core.cli.hub_client import HubClient
+    from tron_core.cli.local_hub import LocalHub
+    from tron_core.cli.turns import Outcome, Turn
+
+WORKER = "demo"
+
+
+def register(cli: typer.Typer) -> None:
+    """Add the command to the program."""
+    cli.command("demo")(demo)
+
+
+def demo(
+    ctx: typer.Context,
+    directory: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Where everything lies; made if missing.")
+    ] = Path("tron-demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Run every installed capability that can run here, once: a hub and a worker are started as processes of their
+    own, with a throw-away configuration, and stopped again.
+
+    What came of it lies in DIR/results. Exit status 0 if something ran and all of it succeeded.
+
+    Example: tron demo --dir tron-demo
+    """
+    from tron_core.cli.local_hub import LocalHub, without_settings
+
+    context = context_of(ctx)
+    begun = time.monotonic()
+    with without_settings(), _ended_by_signals():
+        hub = LocalHub(directory, _options(context))
+        try:
+            outcomes = _play(hub, context, quiet=as_json)
+        finally:
+            hub.stop()
+    if as_json:
+        print_json([outcome.as_json() for outcome in outcomes])
+    else:
+        typer.echo(_summary(outcomes, time.monotonic() - begun, hub.folder))
+    states = {outcome.state for outcome in outcomes}
+    if "failed" in states or "succeeded" not in states:
+        raise typer.Exit(1)
+
+
+def _options(context: Context) -> list[str]:
+    given = {"--strict": context.strict, "--no-plugins": context.no_plugins}
+    return [option for option, is_given in given.items() if is_given]
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends as Ctrl-C does, so that no process is left behind."""
+
+    def end(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _play(hub: LocalHub, context: Context, *, quiet: bool) -> list[Outcome]:
+    """Start both, take every turn, and print what comes of each, unless ``quiet``."""
+    from tron_core.cli.hub_client import client_of
+    from tron_core.frontends.console import open_view
+
+    loaded = hub.prepare()
+    plugins = context.load_plugins(loaded)
+    if not plugins.capabilities:
+        raise TronError("no installed plugin brings a capability; `tron plugins list` shows what there is")
+    view = open_view("tron demo")
+    try:
+        view.status("starting the hub")
+        running = hub.start(loaded)
+        with client_of(running, loaded) as client:
+            view.status("starting a worker, which loads its executors")
+            hub.start_worker(loaded, running, client, WORKER)
+            view.end()
+            known = {each["name"]: each for each in client.items("/capabilities")}
+            outcomes = []
+            for name, capability in sorted(plugins.capabilities.items()):
+                reason = _missing(hub, capability, known.get(name))
+                for outcome in _perform(hub, client, capability, reason):
+                    outcomes.append(outcome)
+                    if not quiet:
+                        typer.echo(_told(outcome))
+            return outcomes
+    finally:
+        view.end()
+
+
+def _missing(hub: LocalHub, capability: Capability, known: dict[str, Any] | None) -> str | None:
+    """Why nobody here can do it; None where somebody can."""
+    if known is None:
+        return f"the hub has no such capability; see {hub.folder / 'hub.log'}"
+    if known["available"] or capability.runs_on == "hub":
+        return None
+    return hub.not_offered(str(known["plugin"])) or "no executor for it is installed here"
+
+
+def _perform(hub: LocalHub, client: HubClient, capability: Capability, missing: str | None) -> Iterator[Outcome]:
+    """Take the turns of one capability, until one fails."""
+    from tron_core.cli.turns import Outcome
+
+    try:
+        turns = _turns(capability, hub.folder / "results")
+    except Exception as error:  # the plugin's own code: the others go on
+        yield Outcome(capability.name, "failed", f"its demo() raised {type(error).__name__}: {error}")
+        return
+    if missing is not None or not turns:
+        yield Outcome(capability.name, "skipped", missing or "it has nothing to show")
+        return
+    for turn in turns:
+        try:
+            outcome = turn.run(client)
+        except (TronError, OSError) as error:
+            outcome = Outcome(capability.name, "failed", str(error))
+        yield outcome
+        if outcome.state != "succeeded":
+            return
+
+
+def _turns(capability: Capability, folder: Path) -> list[Turn]:
+    from tron_core.capability import Demo
+    from tron_core.cli.turns import Turn
+
+    folder.mkdir(exist_ok=True)
+    shown = capability.demo()
+    demos = [] if shown is None else [shown] if isinstance(shown, Demo) else list(shown)
+    names = [capability.name, *(f"{capability.name}-turn-{number}" for number in range(2, len(demos) + 1))]
+    return [Turn(capability.name, name, demo, folder) for name, demo in zip(names, demos, strict=False)]
+
+
+def _told(outcome: Outcome) -> str:
+    lines = [f"{outcome.capability}: {outcome.state}" + (f": {outcome.reason}" if outcome.reason else "")]
+    if outcome.command:
+        lines.append(f"  $ {outcome.command}")
+    if outcome.worker:
+        lines.append(f"  worker {outcome.worker}, {outcome.seconds} s")
+    if outcome.text:
+        lines += [f"  {line}" for line in outcome.text.splitlines() if line]
+    return "\n".join([*lines, *(f"  -> {_short(file)}" for file in outcome.files), ""])
+
+
+def _short(file: str) -> str:
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+
+
+def _summary(outcomes: list[Outcome], seconds: float, folder: Path) -> str:
+    counts = {state: sum(each.state == state for each in outcomes) for state in ("succeeded", "failed", "skipped")}
+    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return f"{told} in {seconds:.0f} s; everything lies in {_short(str(folder))}"
