@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 
 import tron_core
 from tron_core.frontends.http import errors, openapi, plugin_routes
+from tron_core.frontends.http.json import MAX_BODY
 from tron_core.frontends.http.limits import Buckets
 from tron_core.frontends.http.metrics import Metrics
 from tron_core.frontends.http.middleware import Boundary
@@ -29,6 +30,8 @@ from tron_core.frontends.http.state import HttpState
 from tron_core.services import Services
 
 API = "/api/v1"
+FORM_BYTES = 1 << 16
+"""What a form may hold beside its file."""
 
 API_ROUTERS = (
     token.router,
@@ -78,4 +81,5 @@ async def build(state: HttpState) -> ASGIApp:
     app.router.routes.extend(page_routes(services.settings))
     await plugin_routes.install(app, services.plugins, prefix=f"{API}/plugins")
     openapi.install(app, services.plugins.capabilities)
-    return Boundary(app, max_body=services.settings.limits.upload_bytes, observe=state.metrics.answered)
+    largest = max(services.settings.limits.upload_bytes, MAX_BODY) + FORM_BYTES
+    return Boundary(app, max_body=largest, observe=state.metrics.answered)

@@ -29,8 +29,8 @@ def page_routes(settings: Settings) -> list[Route]:
 
 def _policy(settings: Settings) -> str:
     """A Content-Security-Policy: own scripts and styles alone; pictures also from where artifacts are served."""
-    elsewhere = urlsplit(settings.artifacts.public_url or "")
-    origins = f"'self' {elsewhere.scheme}://{elsewhere.netloc}" if elsewhere.netloc else "'self'"
+    elsewhere = [urlsplit(url) for url in (settings.artifacts.public_url, settings.http.public_url) if url]
+    origins = " ".join(["'self'", *(f"{url.scheme}://{url.netloc}" for url in elsewhere)])
     return "; ".join(
         [
             "default-src 'none'",

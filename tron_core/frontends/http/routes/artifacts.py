@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
-from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from tron_core.errors import NotFound
@@ -14,9 +13,6 @@ from tron_core.frontends.http.errors import problem
 from tron_core.frontends.http.state import Hub
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
-
-Key = Annotated[str, Field(max_length=64)]
-Filename = Annotated[str, Field(max_length=160)]
 
 _FILE: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
 
@@ -28,7 +24,7 @@ _FILE: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
     responses={200: _FILE, 206: {"description": "A part of it", **_FILE}, 304: {"description": "It did not change"}},
 )
 @router.head("/{key}/{filename}", include_in_schema=False)
-async def get(key: Key, filename: Filename, request: Request, hub: Hub) -> Response:
+async def get(key: str, filename: str, request: Request, hub: Hub) -> Response:
     """``Range`` and ``If-None-Match`` are understood. What a browser might run is sent as a download."""
     artifact = await hub.artifacts.by_key(key)
     if artifact.filename != filename:

@@ -12,7 +12,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tron_core.auth.principal import Principal
-from tron_core.errors import Forbidden, NotFound
+from tron_core.config import Settings
+from tron_core.errors import Forbidden, NotFound, Refused
 from tron_core.frontends.http import events
 from tron_core.frontends.http.auth import User
 from tron_core.frontends.http.bodies import Body, documented, json_body
@@ -28,7 +29,6 @@ from tron_core.scheduling.views import LiveJob
 router = APIRouter(prefix="/jobs", tags=["jobs"])
 
 ActionNumber = Annotated[int, Field(ge=0, le=99)]
-JobId = Annotated[str, Field(pattern="^[0-9A-Za-z]{1,26}$")]
 
 
 class Notify(Body):
@@ -47,7 +47,7 @@ class JobBody(Body):
     notify: Notify | None = None
 
 
-async def own_job(job: JobId, caller: User, hub: Hub) -> LiveJob:
+async def own_job(job: str, caller: User, hub: Hub) -> LiveJob:
     """The job of that id, if the caller may see it; raises NotFound, the same for one that is somebody else's."""
     live = await hub.scheduler.get(job)
     if live.job.requester != caller.requester and not caller.is_admin:
@@ -76,13 +76,14 @@ async def submit(caller: User, body: NewJob, request: Request, hub: Hub, shapes:
     """``Idempotency-Key``: the same key and body again give the same job. ``Prefer: wait=N``: answer once the job is
     over, or after N seconds (at most 60)."""
     _check_rights(body, caller)
+    target = _target(body, hub.settings)
     live = await hub.scheduler.submit(
         JobRequest(
             capability=body.capability,
             params=body.params,
             requester=caller.requester,
             priority=Priority(body.priority),
-            target=None if body.notify is None else Target("discord", {"channel": body.notify.discord_channel}),
+            target=target,
             idempotency_key=idempotency_key(request),
         )
     )
@@ -100,6 +101,15 @@ def _check_rights(body: JobBody, caller: Principal) -> None:
         raise Forbidden("priority (high): only an administrator may; allowed: low, normal")
     if body.notify is not None and not caller.is_admin:
         raise Forbidden("notify: only an administrator may have replies sent to a channel")
+
+
+def _target(body: JobBody, settings: Settings) -> Target | None:
+    """Where the reply goes beside this API; raises Refused where nobody would ever take it there."""
+    if body.notify is None:
+        return None
+    if settings.discord.token is None:
+        raise Refused("notify: this hub has no Discord (discord.token); allowed: nothing")
+    return Target("discord", {"channel": body.notify.discord_channel})
 
 
 async def _wait(scheduler: Scheduler, live: LiveJob, seconds: int) -> LiveJob:

@@ -6,7 +6,6 @@ import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -52,7 +51,6 @@ class PluginStateShape(TypedDict):
     restart_required: bool
 
 
-Name = Annotated[str, Field(min_length=1, max_length=64)]
 NewState = Annotated[PluginStateBody, Depends(json_body(PluginStateBody))]
 
 
@@ -62,7 +60,7 @@ NewState = Annotated[PluginStateBody, Depends(json_body(PluginStateBody))]
     openapi_extra=documented(PluginStateBody),
     responses={200: {"model": PluginStateShape}},
 )
-async def set_state(caller: Admin, name: Name, body: NewState, hub: Hub) -> Response:
+async def set_state(caller: Admin, name: str, body: NewState, hub: Hub) -> Response:
     """Written into the configuration file; it holds from the next start of the hub on."""
     wanted = body.state == "disabled"
     await asyncio.to_thread(set_disabled, hub.config_file, name, wanted)

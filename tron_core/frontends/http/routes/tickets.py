@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from fastapi import APIRouter, Request
-from pydantic import Field
 from starlette.responses import Response
 
 from tron_core.auth.tickets import UploadGrant
 from tron_core.errors import TronError, Unauthorized
 from tron_core.frontends.http.auth import Credentials
 from tron_core.frontends.http.json import Json
-from tron_core.frontends.http.routes.jobs import JobId, Shapes
+from tron_core.frontends.http.routes.jobs import Shapes
 from tron_core.frontends.http.shapes import ArtifactShape
 from tron_core.frontends.http.state import Hub
 from tron_core.job import Role
 from tron_core.services import Services
 
 router = APIRouter(prefix="/jobs/{job}/artifacts", tags=["workers"])
-
-Name = Annotated[str, Field(min_length=1, max_length=128)]
 
 BODY = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": {}}}}}
 
@@ -39,7 +34,7 @@ class AttemptOver(TronError):
     openapi_extra=BODY,
     responses={201: {"model": ArtifactShape}, 200: {"model": ArtifactShape, "description": "It was there already"}},
 )
-async def put(job: JobId, name: Name, request: Request, credentials: Credentials, hub: Hub, shapes: Shapes) -> Response:
+async def put(job: str, name: str, request: Request, credentials: Credentials, hub: Hub, shapes: Shapes) -> Response:
     """With the ticket as bearer token. 400: another size or digest than announced; 403: not this ticket's; 409: other
     bytes are stored under that name; 410: the ticket has expired or the attempt is over."""
     if credentials is None:

@@ -80,7 +80,7 @@ async def create(caller: Admin, body: NewUser, hub: Hub) -> Response:
     openapi_extra=documented(UserChange),
     responses={200: {"model": UserShape}},
 )
-async def change(caller: Admin, username: Username, body: Change, hub: Hub) -> Response:
+async def change(caller: Admin, username: str, body: Change, hub: Hub) -> Response:
     """A ban ends the user's tokens and open sessions at once."""
     user = await hub.auth.get_user(username)
     if body.scope is not None:
@@ -93,7 +93,7 @@ async def change(caller: Admin, username: Username, body: Change, hub: Hub) -> R
 
 
 @router.delete("/{username}", status_code=204, summary="Delete a user")
-async def delete(caller: Admin, username: Username, hub: Hub) -> Response:
+async def delete(caller: Admin, username: str, hub: Hub) -> Response:
     """With every api key and token; their jobs stay."""
     await hub.auth.delete_user(username)
     return Response(status_code=204)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
 from starlette.responses import Response
 
 from tron_core.frontends.http import shapes
@@ -25,7 +24,6 @@ class DrainBody(Body):
 
 
 Drain = Annotated[DrainBody, Depends(json_body(DrainBody, required=False))]
-Name = Annotated[str, Field(max_length=64)]
 
 
 @router.get("", summary="List workers", responses={200: {"model": Page[WorkerShape]}})
@@ -40,6 +38,6 @@ async def list_workers(caller: Admin, hub: Hub) -> Response:
     openapi_extra=documented(DrainBody, required=False),
     responses={200: {"model": WorkerShape}},
 )
-async def drain(caller: Admin, name: Name, body: Drain, hub: Hub) -> Response:
+async def drain(caller: Admin, name: str, body: Drain, hub: Hub) -> Response:
     """The jobs that it runs go on. ``{"draining": false}`` undoes it."""
     return Json(shapes.worker(await hub.scheduler.drain_worker(name, draining=body.draining)))

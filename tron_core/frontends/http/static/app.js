@@ -66,8 +66,8 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-function inputFor(name, field, choices, required) {
-  const kind = field["x-tron"]?.kind;
+function inputFor(key, field, choices, required) {
+  const kind = field["x-tron"]?.kind, name = `param.${key}`;
   if (kind === "input") {
     const accept = field["x-tron"].accept ?? "";
     return element("input", { type: "file", name, accept, required, multiple: field.type === "array" });
@@ -116,7 +116,7 @@ function showForm() {
 async function readForm(capability) {
   const params = {};
   for (const [name, raw] of Object.entries(capability.schema.properties ?? {})) {
-    const field = plain(raw, capability.schema.$defs ?? {}), input = ask.elements[name];
+    const field = plain(raw, capability.schema.$defs ?? {}), input = ask.elements[`param.${name}`];
     if (input.type === "file") {
       const ids = await Promise.all([...input.files].map(upload));
       if (ids.length) params[name] = field.type === "array" ? ids : ids[0];
@@ -182,7 +182,7 @@ function show(job, { atEnd = false } = {}) {
   $(".prompt", card).textContent = job.params.prompt ?? job.params.text ?? "";
   $(".note", card).textContent = describe(job);
   showProgress(card, ended ? null : job.progress);
-  if (ended) showText(card, job.reply?.text ?? "");
+  if (ended || !card.watched) showText(card, job.reply?.text ?? "");
   $(".files", card).replaceChildren(...job.artifacts.filter((each) => each.role === "result").map(media));
   const buttons = (job.reply?.actions ?? []).map((action, number) =>
     button(`${action.emoji ?? ""} ${action.label}`.trim(), [`${path}/actions/${number}`, { method: "POST" }]));
