@@ -273,6 +273,14 @@ def test_messages_about_attempts_that_the_session_does_not_hold_count_up(opened:
     assert opened.heard.closed == [4400]
 
 
+def test_a_status_makes_up_for_the_faults_that_the_scheduler_found(opened: Played) -> None:
+    for _ in range(25):
+        opened.comes(PROGRESS)
+        opened.answers(TellFault("never held"))
+        opened.comes({"type": "status"})
+    assert opened.heard.closed == []
+
+
 def test_a_message_about_a_held_attempt_that_is_a_fault_after_all_counts_up_too(opened: Played) -> None:
     opened.answers(ASSIGN)
     for _ in range(20):

@@ -150,7 +150,7 @@ class SessionState:
         else:
             # What is not held here may be settled, or a fault: the scheduler knows, and it pardons nothing meanwhile.
             if (message.job, message.attempt) in self._held:
-                self._pardon()
+                self._pardon_for_now()
             self._outlet.tell(translation.about_attempt(self.peer.session, message))
 
     def _greet(self, hello: Hello) -> None:
@@ -281,7 +281,11 @@ class SessionState:
             self._close(CLOSE_FAULTS, f"{MAX_FAULTS} faults in a row")
 
     def _pardon(self) -> None:
-        """A valid message: the count begins anew. Should the scheduler find fault with that very message, what it
+        """A valid message: the count begins anew."""
+        self._faults = self._pardoned = 0
+
+    def _pardon_for_now(self) -> None:
+        """A message that is valid as far as can be seen here. Should the scheduler find fault with it, what it
         pardoned counts again."""
         self._pardoned = self._faults
         self._faults = 0
