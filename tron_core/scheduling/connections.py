@@ -263,12 +263,12 @@ class Connections:
         if current is None:
             return
         entry, lease = current
-        restart = message.seq == 0 and (lease.restarted or lease.seq < 0)
-        if not restart and message.seq != lease.seq + 1:
-            text = f"job {entry.id}: seq {message.seq} follows {lease.seq}; expected {lease.seq + 1}"
+        expected = 0 if lease.restarted else lease.seq + 1
+        if message.seq != expected:
+            text = f"job {entry.id}: seq {message.seq} follows {lease.seq}; expected {expected}"
             self._board.send(worker, TellFault(text))
             return
-        text = message.text if restart else lease.text + message.text
+        text = message.text if expected == 0 else lease.text + message.text
         if len(text.encode()) > MAX_TEXT:
             self._board.send(worker, TellFault(f"job {entry.id}: the partial text is over {MAX_TEXT} bytes"))
             return
