@@ -1,0 +1,73 @@
+"""The plugin that these tests run: a capability whose work can be held, failed and followed, and a frontend that
+writes down what it delivers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tron_plugin_work.journal import write
+
+import tron_core as tron
+
+
+class WorkParams(tron.Params):
+    """``hold``: go on until the journal's folder has a file of that name, and no longer than ``seconds``."""
+
+    label: str = tron.Prompt("Which job of the test this is")
+    seconds: float = tron.Setting(0.0, ge=0, le=120, help="How long it takes")
+    hold: str = tron.Setting("", help="Wait for this file")
+    megabytes: int = tron.Setting(0, ge=0, le=200, help="The size of the artifact that it makes")
+    crash: bool = tron.Setting(False, help="End the executor process with a segmentation fault, at attempt 1")
+    stubborn: bool = tron.Setting(False, help="Do not listen to a cancel")
+    model: str = tron.Setting("", help="A worker that has this model; unset, any")
+    deadline: float = tron.Setting(300.0, ge=0.1, help="Seconds that it may run")
+    file: tron.Attachment | None = tron.Input("A file whose size is told", default=None)
+
+
+class Work(tron.Capability):
+    name = "work"
+    command = tron.Command("work", summary="Work for the tests")
+    params = WorkParams
+
+    def expected_seconds(self, params: WorkParams) -> float:
+        return max(0.1, params.seconds)
+
+    def deadline(self, params: WorkParams) -> float:
+        return params.deadline
+
+    async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
+        return tron.Reply(text=f"{result.output.get('label')} is done")
+
+
+class JournalFrontend:
+    """Shows a reply by writing it down."""
+
+    name = "journal"
+
+    async def start(self) -> None:
+        pass
+
+    async def stop(self) -> None:
+        pass
+
+    async def deliver(self, delivery: str, job: tron.Job, reply: object) -> None:
+        write("delivered", job.id, job.attempt)
+
+    def show(self, job: tron.Job, event: tron.JobEvent) -> None:
+        pass
+
+
+@tron.hookimpl
+def tron_register_capabilities() -> list[tron.Capability]:
+    return [Work()]
+
+
+@tron.hookimpl
+def tron_register_frontends() -> list[tron.Frontend]:
+    return [JournalFrontend()]
+
+
+@tron.hookimpl
+async def tron_job_submitting(request: tron.JobRequest) -> tron.JobRequest:
+    """Every reply goes to the journal, so that a test can count them."""
+    return replace(request, target=tron.Target("journal", {}))
