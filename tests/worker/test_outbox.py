@@ -15,10 +15,15 @@ class Moment:
         return self.now
 
 
+class ThreadlessOutbox(Outbox):
+    def _wake(self) -> None:
+        pass
+
+
 def outbox() -> tuple[Outbox, list[Message], Moment]:
     sent: list[Message] = []
     moment = Moment()
-    return Outbox(sent.append, now=moment), sent, moment
+    return ThreadlessOutbox(sent.append, now=moment), sent, moment
 
 
 def test_the_first_words_go_out_at_once() -> None:

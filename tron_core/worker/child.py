@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from tron_core.hub.protocol import Message
 from tron_core.job import ErrorKind
-from tron_core.worker.execution import RunContext, execute, failure
+from tron_core.worker.execution import RunContext, execute
 from tron_core.worker.loading import Offer, Offered, load_offer
 from tron_core.worker.messages import CancelRun, Changed, Ended, Failed, Run, Stop, line, parse_to_child
 from tron_core.worker.outbox import Outbox
@@ -90,10 +90,7 @@ class ExecutorProcess:
 
     def _run(self, offered: Offered, run: Run, loop: asyncio.Runner) -> Ended:
         self._outbox.begin()
-        try:
-            ctx = RunContext(run, self._outbox)
-        except OSError as error:  # no room for its folder
-            return failure(error, cancelled=False)
+        ctx = RunContext(run, self._outbox)
         self._enter(run.serial, ctx)
         try:
             return execute(offered, run, ctx, loop)
@@ -126,6 +123,15 @@ class ExecutorProcess:
                 self._outbox.send(Changed(capability=capability, announced=announced))
 
     def _listen(self) -> None:
+        """Follow the connection process; without it, however it went, there is nothing to be here for."""
+        try:
+            told_to_stop = self._follow()
+        except (OSError, ValueError):  # reset rather than closed, or half a line
+            told_to_stop = False
+        if not told_to_stop:
+            os._exit(0)
+
+    def _follow(self) -> bool:
         with self._link.makefile("rb") as lines:
             for text in lines:
                 message = parse_to_child(text)
@@ -135,8 +141,8 @@ class ExecutorProcess:
                     self._cancel(message.serial)
                 elif isinstance(message, Stop):
                     self._runs.put(None)
-                    return
-        os._exit(0)
+                    return True
+        return False
 
     def _send(self, message: Message) -> None:
         with self._sending:

@@ -40,8 +40,6 @@ class RunContext(ExecutionContext):
         self.job = run.job
         self.attempt = run.attempt
         self.deadline_s = run.deadline_s
-        self.work_dir = run.folder / "work"
-        self.work_dir.mkdir(parents=True, exist_ok=True)
         self._run = run
         self._outbox = outbox
         self._cancelled = threading.Event()
@@ -50,6 +48,12 @@ class RunContext(ExecutionContext):
         self._names: set[str] = set()
         self._files = 0
         self.over = False
+
+    @property
+    def work_dir(self) -> Path:  # type: ignore[override] # made at the first use: a short run pays for no folder
+        folder = self._run.folder / "work"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     @property
     def cancelled(self) -> bool:
@@ -87,7 +91,7 @@ class RunContext(ExecutionContext):
         role = Role(role)
         self._claim(name, role)
         path = self._run.folder / "artifacts" / str(self._files)
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         size, sha256 = _copy(data, path)
         made = Made(name=name, media_type=media_type, size=size, sha256=sha256, role=role, path=path)
         self._say(lambda: self._outbox.send(made))

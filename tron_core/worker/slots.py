@@ -116,13 +116,17 @@ class Slot:
         self._running = False
         return message
 
+    def next_serial(self) -> int:
+        """The number of the next run."""
+        self._serial += 1
+        return self._serial
+
     async def run(self, run: Run, on_message: OnMessage) -> Ended:
         """Run to the end, however it comes: by a result, an error, a cancel, or the end of the process."""
-        self._serial += 1
         self._running = True
         deadline = asyncio.get_running_loop().call_later(run.deadline_s, self.cancel)
         try:
-            await self._write(run.model_copy(update={"serial": self._serial}))
+            await self._write(run)
             while not isinstance(message := await self._next(), Finished | Failed):
                 await on_message(message)
             return message

@@ -102,7 +102,8 @@ class AttemptUploads:
         tasks = [task for task in (*self._tasks.values(), self._preview_task) if task is not None]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _stop_previews(self) -> None:
         self._preview = None

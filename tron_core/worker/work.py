@@ -75,7 +75,7 @@ class Work:
         except TransferFailed as error:
             return Failed(kind=ErrorKind.TRANSIENT, message=error.message, retryable=True)
         run = Run(
-            serial=0,
+            serial=slot.next_serial(),
             job=message.job,
             attempt=message.attempt,
             capability=message.capability,
@@ -121,7 +121,8 @@ class Work:
     async def close(self) -> None:
         """The hub wants nothing of it any more: free what it has."""
         await self.uploads.stop()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if self._folder.exists():  # most short runs have none, and a thread costs more than this question
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def _fetch(self) -> tuple[Fetched, ...]:
         if not self.held.message.inputs:
