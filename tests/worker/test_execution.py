@@ -141,6 +141,12 @@ def test_an_artifact_needs_a_name_that_is_safe_everywhere(stage: Stage, name: st
         stage.ctx.artifact(name, "image/png", b"")
 
 
+@pytest.mark.parametrize("media_type", ["png", "", "image/png\n", "x/" + "y" * 64])
+def test_an_artifact_needs_a_media_type(stage: Stage, media_type: str) -> None:
+    with pytest.raises(ValueError, match="media type"):
+        stage.ctx.artifact("a.png", media_type, b"")
+
+
 def test_a_name_is_used_once_but_for_previews(stage: Stage) -> None:
     stage.ctx.artifact("a.png", "image/png", b"1")
     stage.ctx.artifact("p.png", "image/png", b"1", role="preview")

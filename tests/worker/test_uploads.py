@@ -14,7 +14,7 @@ from tron_core.hub.protocol import Ticket, Upload
 from tron_core.job import Role
 from tron_core.worker.messages import Made
 from tron_core.worker.transfer import TransferFailed
-from tron_core.worker.uploads import AT_ONCE, TRIES, AttemptUploads, Uploader
+from tron_core.worker.uploads import AT_ONCE, TRIES, AttemptUploads, Uploader, mentions
 
 
 class Store:
@@ -127,3 +127,18 @@ async def test_the_result_does_not_wait_for_previews(stage: Stage) -> None:
     await until(lambda: stage.store.at_once == 1)
     await stage.uploads.finish()
     await stage.uploads.stop()
+
+
+@pytest.mark.parametrize(
+    ("fault", "name", "about"),
+    [
+        ("a.png: stored with another hash", "a.png", True),
+        ("no artifact named 'a.png'", "a.png", True),
+        ("the artifact 1", "1", True),
+        ("job 17: seq 1 follows 3", "7", False),
+        ("data.png: missing", "a.png", False),
+        ("a.png-2: missing", "a.png", False),
+    ],
+)
+def test_a_fault_is_about_the_artifact_that_it_names(fault: str, name: str, about: bool) -> None:
+    assert mentions(fault, name) is about

@@ -36,7 +36,7 @@ EARLY = 0.7
 
 
 class Peer(Protocol):
-    """What the connection speaks for. Nothing here waits, so that the hub's frames are always read."""
+    """What the connection speaks for. ``received`` does not wait, so that the hub's frames are always read."""
 
     def hello(self) -> Hello:
         """The first message of a session."""
@@ -178,7 +178,8 @@ class HubConnection:
             async with socket:
                 welcome = await self._greet(socket)
                 async with self._live(socket, welcome):
-                    await self._read(socket)
+                    if not self._closing.is_set():
+                        await self._read(socket)
         except ConnectionClosed:
             pass  # its code says how
         await self._check_close(socket, self._monotonic() - began)

@@ -24,6 +24,8 @@ from tron_core.worker.messages import MAX_OUTPUT, Ended, Failed, Finished, Made,
 from tron_core.worker.outbox import Outbox
 
 ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+MEDIA_TYPE = re.compile(r"[\w.+-]{1,63}/[\w.+-]{1,63}( *;[ -~]*)?", re.ASCII)
+MAX_MEDIA_TYPE = 128
 MAX_ARTIFACTS = 256
 MAX_PROGRESS_TEXT = 1000
 MAX_ERROR_TEXT = 4000
@@ -86,9 +88,14 @@ class RunContext(ExecutionContext):
     def artifact(self, name: str, media_type: str, data: bytes | Path, *, role: str | Role = Role.RESULT) -> None:
         """Copies ``data``, so that the executor may go on to change or remove it.
 
-        Raises ValueError for a name that is not allowed or was used before (a preview's may come again).
+        Raises ValueError for a name that is not allowed or was used before (a preview's may come again), and for a
+        media type that is none.
         """
         role = Role(role)
+        if len(media_type) > MAX_MEDIA_TYPE or not MEDIA_TYPE.fullmatch(media_type):
+            raise ValueError(
+                f"artifact {name!r}: the media type {media_type!r} is none; image/png, for example, is one"
+            )
         self._claim(name, role)
         path = self._run.folder / "artifacts" / str(self._files)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -94,7 +94,7 @@ class SlotPool:
         self._idle.append(slot)
 
     def _shower(self, number: int) -> Callable[[str], None]:
-        return lambda text: self._console.tell("debug", f"[slot {number}] {text}")
+        return lambda text: self._console.tell("info", f"[slot {number}] {text}")
 
     def _lost(self, slot: Slot) -> None:
         if slot in self._idle:

@@ -47,10 +47,13 @@ from tron_core.worker.pool import SlotPool
 from tron_core.worker.slots import Slot
 from tron_core.worker.tokens import TOKEN_PATH, TokenSource, WorkerAuth
 from tron_core.worker.transfer import Inputs, http_client
-from tron_core.worker.uploads import AttemptUploads, Uploader
+from tron_core.worker.uploads import AttemptUploads, Uploader, mentions
 from tron_core.worker.work import Work
 
 logger = logging.getLogger(__name__)
+
+CLOSE_TIMEOUT = 10.0
+"""Seconds that the connection gets to end in good order, once nothing is held any more."""
 
 
 async def run_worker(
@@ -153,9 +156,9 @@ class Worker:
             drain = asyncio.create_task(self._drain(stop))
             try:
                 await asyncio.wait({connection, drain}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({connection}, timeout=CLOSE_TIMEOUT)
                 if connection.done():
                     connection.result()
-                await connection
             finally:
                 await _cancel({connection, drain})
         finally:
@@ -275,10 +278,15 @@ class Worker:
         view = self._pool.view(slot)
         view.job, view.capability, view.since = message.job, message.capability, time.monotonic()
         try:
-            ended = await work.run(slot, view)
-        finally:
-            self._pool.give_back(slot)
-        await self._report(work, await work.conclude(ended))
+            try:
+                ended = await work.run(slot, view)
+            finally:
+                self._pool.give_back(slot)
+            outcome = await work.conclude(ended)
+        except Exception as error:  # no room on the disk, or a fault of ours: the hub must hear of it in any case
+            logger.exception("attempt %d of job %s failed in the worker", message.attempt, message.job)
+            outcome = work.error(ErrorKind.INTERNAL, f"the worker failed: {error!r}", retryable=True)
+        await self._report(work, outcome)
 
     async def _report(self, work: Work, message: ResultMessage | ErrorMessage) -> None:
         """Keep how it ended until it is settled, and send it now if the hub is there."""
@@ -326,7 +334,7 @@ class Worker:
         for work in list(self._works.values()):
             work.uploads.fault(message)
             kept = work.held.kept
-            if isinstance(kept, ResultMessage) and any(name in message for name in kept.artifacts):
+            if isinstance(kept, ResultMessage) and any(mentions(message, name) for name in kept.artifacts):
                 work.held.kept = None
                 self._spawn(self._upload_again(work, kept))
             elif kept is not None and kept.job in message:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import PurePosixPath
 from random import Random
@@ -77,7 +78,7 @@ class AttemptUploads:
     def fault(self, message: str) -> None:
         """The hub objects to something; where it names a file that waits for its ticket, that one will not come."""
         for name, waiting in self._tickets.items():
-            if name in message and not waiting.done():
+            if mentions(message, name) and not waiting.done():
                 waiting.set_exception(TransferFailed(f"artifact {name}: {message}", permanent=True))
 
     def again(self) -> None:
@@ -153,6 +154,11 @@ class AttemptUploads:
                 continue  # the answer is lost with the connection: ask over the next one
             finally:
                 del self._tickets[made.name]
+
+
+def mentions(message: str, name: str) -> bool:
+    """Whether a fault is about the artifact ``name``."""
+    return re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", message) is not None
 
 
 def _renamed(made: Made, number: int) -> Made:
