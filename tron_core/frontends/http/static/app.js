@@ -141,7 +141,7 @@ const over = (state) => !["queued", "running"].includes(state);
 function describe(job) {
   if (job.error) return job.error.message;
   const parts = [];
-  if (job.position) parts.push(`number ${job.position} in the line`);
+  if (job.position) parts.push(`position ${job.position}`);
   if (job.eta_seconds && !over(job.state)) parts.push(`about ${Math.ceil(job.eta_seconds)} s left`);
   return [...parts, job.progress?.message, job.message].filter(Boolean).join(" · ");
 }
