@@ -71,12 +71,12 @@ make_shared_site = pytest.fixture(_sites, scope="module", name="make_shared_site
 
 
 @pytest.fixture
-def make_proxy() -> Iterator[Callable[[int], TcpProxy]]:
-    """Makes a proxy to a port."""
+def make_proxy() -> Iterator[Callable[..., TcpProxy]]:
+    """Makes a proxy to a port, with the arguments of TcpProxy."""
     made: list[TcpProxy] = []
 
-    def make(port: int) -> TcpProxy:
-        made.append(TcpProxy(port))
+    def make(port: int, **options: Any) -> TcpProxy:
+        made.append(TcpProxy(port, **options))
         return made[-1]
 
     yield make

@@ -193,6 +193,7 @@ class Site:
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder
+        self.python = sys.executable
         self.journal = Journal(folder / "journal")
         self.hub_port, self.http_port = free_port(), free_port()
         self.environment = {**environment, "WORK_JOURNAL": str(self.journal.folder)}
@@ -219,16 +220,20 @@ class Site:
             values[section] = values.get(section, {}) | dict(more)
         (self.folder / "tron.toml").write_text(tomlkit.dumps(values), encoding="utf-8")
 
-    def run(self, arguments: Sequence[str], log: str) -> Program:
-        """Start a program in the site's folder."""
-        path = self.folder / f"{log}.log"
-        program = Program(arguments, folder=self.folder, environment=self.environment, log=path)
+    def tron(self, *arguments: str, log: str) -> Program:
+        """Start ``tron ARGUMENTS`` in the site's folder, its log ``LOG.log`` there."""
+        program = Program(
+            [self.python, "-m", "tron_core", *arguments],
+            folder=self.folder,
+            environment=self.environment,
+            log=self.folder / f"{log}.log",
+        )
         self.programs.append(program)
         return program
 
     def start_hub(self) -> None:
         """Start the hub, and wait until it is ready."""
-        self.hub = self.run([*TRON, "--config", "tron.toml", "run"], "hub")
+        self.hub = self.tron("--config", "tron.toml", "run", log="hub")
         running = eventually(self._running, "the hub is ready")
         self.api = Api(running["http"], running["token"])
         self._apis.append(self.api)
@@ -250,15 +255,26 @@ class Site:
         path.write_text(json.dumps(self.api.credential(username)))
         return path
 
+    def stop_hub(self) -> int:
+        """Stop the hub kindly; its exit status."""
+        self.hub.signal(signal.SIGTERM)
+        return self.hub.wait()
+
     def start_worker(
-        self, name: str, *, slots: int = 1, auth: Path | None = None, hub: str | None = None, http: str | None = None
+        self,
+        name: str,
+        *,
+        slots: int = 1,
+        auth: Path | None = None,
+        hub: str | None = None,
+        http: str | None = None,
+        cancel_grace: float = 10.0,
     ) -> Program:
         """Start a worker with a credential of its own, and wait until the hub can give it work."""
-        auth = auth or self.auth_file(name)
-        address = ["--hub", hub or self.hub_url, "--http", http or self.http_url]
-        program = self.run(
-            [*TRON, "worker", *address, "--auth", str(auth), "--name", name, "--slots", str(slots)], name
-        )
+        config = self.folder / f"{name}.toml"
+        config.write_text(tomlkit.dumps({"worker": {"name": name, "slots": slots, "cancel_grace": cancel_grace}}))
+        files = ["--config", str(config), "--auth", str(auth or self.auth_file(name))]
+        program = self.tron("worker", *files, "--hub", hub or self.hub_url, "--http", http or self.http_url, log=name)
 
         def find() -> bool:
             assert program.status is None, f"worker {name} ended with status {program.status}:\n{program.words()}"

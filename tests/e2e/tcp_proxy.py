@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 CHUNK = 64 * 1024
 
 
+def _ignore(data: bytes) -> None:
+    pass
+
+
 class TcpProxy:
-    """Carries connections to ``port`` of this machine, in a thread of its own, until it is closed.
+    """Carries connections to ``port`` of this machine, in a thread of its own, until it is closed. ``watch`` is called
+    with what clients send.
 
     ``stall``: nothing passes any more, and nobody is told, as when a cable is pulled; what was sent arrives after
     ``mend``. ``cut``: connections break, and new ones are refused.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, watch: Callable[[bytes], None] | None = None) -> None:
         self._target = port
+        self._watch = watch or _ignore
         self._loop = asyncio.new_event_loop()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -69,15 +75,18 @@ class TcpProxy:
             writer.transport.abort()
             return
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
-        for source, sink in ((reader, there_writer), (there_reader, writer)):
+        for source, sink, watch in ((reader, there_writer, self._watch), (there_reader, writer, _ignore)):
             self._writers.add(sink)
-            task = self._loop.create_task(self._carry(source, sink))
+            task = self._loop.create_task(self._carry(source, sink, watch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _carry(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, watch: Callable[[bytes], None]
+    ) -> None:
         try:
             while data := await source.read(CHUNK):
+                watch(data)
                 await self._flows.wait()
                 sink.write(data)
                 await sink.drain()

@@ -92,7 +92,7 @@ def test_another_worker_takes_over_from_a_killed_one(make_site: Sites) -> None:
 
 @pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_worker_whose_network_is_gone_for_a_while_loses_no_work(
-    seconds: float, make_site: Sites, make_proxy: Callable[[int], TcpProxy]
+    seconds: float, make_site: Sites, make_proxy: Callable[..., TcpProxy]
 ) -> None:
     """Two workers: the line of one breaks, on that of the other nothing passes and nobody is told. Each has a job
     that ends, with a file, while the line is gone, and one that goes on after it."""
