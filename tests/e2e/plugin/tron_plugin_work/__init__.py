@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tron_plugin_work.journal import write
-
 import tron_core as tron
+from tron_plugin_work.journal import write
 
 
 class WorkParams(tron.Params):

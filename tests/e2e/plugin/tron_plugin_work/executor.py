@@ -7,10 +7,9 @@ import signal
 import time
 from typing import Any
 
+from tron_core.worker import ExecutionContext, Executor, hookimpl
 from tron_plugin_work import WorkParams
 from tron_plugin_work.journal import folder, write
-
-from tron_core.worker import ExecutionContext, Executor, hookimpl
 
 STEP = 0.02
 
