@@ -76,7 +76,7 @@ async def run_worker(
     hub = settings.hub
     address = hub_address(
         settings.hub.url,
-        http=auth.http or hub.http,
+        http=hub.http or auth.http,
         ca=hub.ca,
         certificate=hub.certificate,
         key=hub.key,
