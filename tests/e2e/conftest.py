@@ -17,6 +17,8 @@ sys.path.append(str(HERE))  # the modules beside this one are no test modules
 from programs import Sites  # noqa: E402
 from tcp_proxy import TcpProxy  # noqa: E402
 
+TIMEOUT = 180
+"""Seconds for a test that starts several programs, each of which takes some on a busy machine."""
 LOG_END = 6000
 """Characters of a log that are shown."""
 
@@ -25,6 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker("e2e")
+            item.add_marker(pytest.mark.timeout(TIMEOUT))
 
 
 @pytest.hookimpl(wrapper=True)

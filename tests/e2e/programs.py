@@ -112,6 +112,13 @@ class Api:
         assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
         return response.json() if response.content else None
 
+    def refused(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """The problem document of the answer."""
+        response = self._client.request(method, f"/api/v1{path}", **options)
+        assert response.is_error, f"{method} {path}: {response.status_code} {response.text}"
+        problem: dict[str, Any] = response.json()
+        return problem
+
     def submit(self, capability: str = "work", **params: Any) -> str:
         """The id of a new job."""
         job: str = self.call("POST", "/jobs", json={"capability": capability, "params": params})["id"]
@@ -197,6 +204,7 @@ class Site:
         self.journal = Journal(folder / "journal")
         self.hub_port, self.http_port = free_port(), free_port()
         self.environment = {**environment, "WORK_JOURNAL": str(self.journal.folder)}
+        self.worker_environment: dict[str, str] = {}
         self.programs: list[Program] = []
         self._apis: list[Api] = []
 
@@ -220,12 +228,12 @@ class Site:
             values[section] = values.get(section, {}) | dict(more)
         (self.folder / "tron.toml").write_text(tomlkit.dumps(values), encoding="utf-8")
 
-    def tron(self, *arguments: str, log: str) -> Program:
+    def tron(self, *arguments: str, log: str, environment: Mapping[str, str] | None = None) -> Program:
         """Start ``tron ARGUMENTS`` in the site's folder, its log ``LOG.log`` there."""
         program = Program(
             [self.python, "-m", "tron_core", *arguments],
             folder=self.folder,
-            environment=self.environment,
+            environment={**self.environment, **(environment or {})},
             log=self.folder / f"{log}.log",
         )
         self.programs.append(program)
@@ -274,7 +282,8 @@ class Site:
         config = self.folder / f"{name}.toml"
         config.write_text(tomlkit.dumps({"worker": {"name": name, "slots": slots, "cancel_grace": cancel_grace}}))
         files = ["--config", str(config), "--auth", str(auth or self.auth_file(name))]
-        program = self.tron("worker", *files, "--hub", hub or self.hub_url, "--http", http or self.http_url, log=name)
+        addresses = ["--hub", hub or self.hub_url, "--http", http or self.http_url]
+        program = self.tron("worker", *files, *addresses, log=name, environment=self.worker_environment)
 
         def find() -> bool:
             assert program.status is None, f"worker {name} ended with status {program.status}:\n{program.words()}"
