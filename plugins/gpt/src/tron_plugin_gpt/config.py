@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -13,6 +13,7 @@ from tron_plugin_gpt.models import LOCAL_MODEL, known
 
 ConversationMode = Literal["user", "channel", "thread"]
 """Who shares a conversation where none is named."""
+MODES: tuple[ConversationMode, ...] = get_args(ConversationMode)
 
 MIN_REQUEST = 256
 """Tokens that a request may have at least."""
@@ -36,7 +37,7 @@ class ModelSection(Section):
     reply_tokens: int = Field(1024, ge=16)
     """Tokens of the longest reply."""
     encoding: Literal["cl100k_base", "o200k_base"] | None = None
-    """How to count: an encoding of tiktoken. Unset, the model's own, else the bytes of the text, which are never less."""
+    """How to count: an encoding of tiktoken. Unset, the model's own, else the text's bytes, which are never fewer."""
     vision: bool | None = None
     """Whether the model sees pictures."""
     image_tokens: int | None = Field(None, ge=0)

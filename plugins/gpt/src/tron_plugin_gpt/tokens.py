@@ -61,7 +61,7 @@ class Encodings:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or folder)
         self._ready: dict[str, Counter] = {}
         self._threads: dict[str, threading.Thread] = {}
 

@@ -26,26 +26,27 @@ class _Turn:
 
 
 class Turns:
-    """The lines of all conversations; the first in a line has the turn. ``limit`` is the longest line."""
+    """The lines of all conversations; the first in a line has the turn. ``limit``: how long a line may be for
+    another to be let in."""
 
     def __init__(self, limit: int, *, patience: float = PATIENCE) -> None:
-        self.limit = limit
+        self._limit = limit
         self._patience = patience
         self._lines: dict[str, list[_Turn]] = {}
         self._turns: dict[str, _Turn] = {}
 
-    def waiting(self, conversation: str) -> int:
-        """How many jobs of a conversation are in line, the one whose turn it is included."""
-        return len(self._lines.get(conversation, ()))
+    def check(self, conversation: str) -> None:
+        """Raise Busy where the line is full."""
+        waiting = len(self._lines.get(conversation, ()))
+        if waiting >= self._limit:
+            raise Busy(f"{waiting} messages of this conversation wait for an answer; ask again when one has it.")
 
     async def enter(self, conversation: str, job: str) -> None:
-        """Wait for the job's turn; a job that is in line already keeps its place. Raises Busy where the line is full."""
+        """Wait for the job's turn; one that is in line already keeps its place."""
         turn = self._turns.get(job)
         if turn is None:
-            line = self._lines.setdefault(conversation, [])
-            if len(line) >= self.limit:
-                raise Busy(f"{len(line)} messages of this conversation are waiting; ask again when one is answered.")
             turn = self._turns[job] = _Turn(conversation, job)
+            line = self._lines.setdefault(conversation, [])
             line.append(turn)
             line[0].begun.set()
         if turn.timer is not None:
