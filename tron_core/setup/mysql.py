@@ -19,6 +19,8 @@ COLLATION = "utf8mb4_bin"
 LEAST = {"MariaDB": (10, 6), "MySQL": (8, 0)}
 
 ACCESS_DENIED, NO_RIGHT_TO_DATABASE, NO_DATABASE = 1045, 1044, 1049
+ACCESS_DENIED_NO_PASSWORD = 1698
+"""What MariaDB says too, of users that there are not: it does not let on that there are none."""
 _ACCOUNT = re.compile(r"for user '.*'@'(?P<host>[^']+)'")
 """How the server sees who is turned away: the host's name or address, as its accounts have to name it."""
 _GRANT = re.compile(r"GRANT (?P<rights>.+?) ON (?P<what>\S+) TO ", re.IGNORECASE)
@@ -85,6 +87,7 @@ def _unreachable(error: DBAPIError, url: URL) -> Found:
         NO_RIGHT_TO_DATABASE: [create_database(database), grant(database, user, host)],
         ACCESS_DENIED: [create_database(database), create_user(user, host), grant(database, user, host)],
     }
+    statements[ACCESS_DENIED_NO_PASSWORD] = statements[ACCESS_DENIED]
     shown = url.render_as_string(hide_password=True)
     return Found("", (f"{shown}: {reason(error)}",), tuple(statements.get(number or 0, ())))
 
