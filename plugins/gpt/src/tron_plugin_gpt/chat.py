@@ -116,8 +116,7 @@ class Chat(tron.Capability):
 
     async def _pair(self, job: tron.Job, draft: Draft, answer: str, model: str) -> Pair:
         counter = self._service.counter(self._service.config.model_named(model))
-        note = f" ({draft.picture_count} pictures came with this)" if draft.picture_count else ""
-        message = draft.message + note
+        message = draft.message + _note(draft.picture_count)
         tokens = await asyncio.to_thread(count_pair, counter, message, answer)
         said_at = job.finished_at or job.created_at
         return Pair(job.id, job.requester, message, answer, tokens, counter.name, said_at)
@@ -137,6 +136,13 @@ def _used(prompt: Prompt, pairs: Sequence[Pair], answer: Answer) -> Used:
     if said is None:
         said = prompt.counter.length(answer.text)
     return Used(1, sent, said, prompt.model.cost(sent, said))
+
+
+def _note(pictures: int) -> str:
+    """What is remembered of pictures."""
+    if pictures == 0:
+        return ""
+    return f" ({pictures} picture{'' if pictures == 1 else 's'} came with this)"
 
 
 def _as_urls(files: Sequence[InputFile]) -> list[str]:

@@ -155,5 +155,6 @@ class GPT:
 
 
 def _texts(params: Mapping[str, Any]) -> list[str]:
-    """What a person wrote in their own words: texts with a space in them."""
-    return [value for value in params.values() if isinstance(value, str) and value.strip()]
+    """What a person wrote in their own words; ids and names of models are one word."""
+    texts = [(name, value) for name, value in params.items() if isinstance(value, str) and value.strip()]
+    return [text for name, text in texts if name in ("text", "prompt") or " " in text.strip()]
