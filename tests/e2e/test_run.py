@@ -171,6 +171,12 @@ def test_what_is_created_while_the_hub_runs_goes_through_it(place: Place) -> Non
     assert place.tron("workers", "list").stdout.splitlines()[1].split()[:2] == ["gpu-1", "idle"]
 
 
+def test_a_person_is_forgotten(place: Place) -> None:
+    place.tron("users", "create", "--username", "mallory", "--password", "a long password")
+    assert place.tron("users", "forget", "mallory").stdout == "api:mallory is forgotten, with 0 jobs and 0 files\n"
+    assert "mallory" not in place.tron("users", "list").stdout
+
+
 def test_the_database_of_a_running_hub_is_left_alone(place: Place) -> None:
     result = place.tron("db", "upgrade")
     assert result.exit_code == 1

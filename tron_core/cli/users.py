@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from tron_core.cli.administration import administration
 from tron_core.cli.context import context_of
-from tron_core.cli.hub_client import Token, Url
+from tron_core.cli.hub_client import Token, Url, require_hub
 from tron_core.cli.output import AsJson, print_columns, print_json
 
 users = typer.Typer(no_args_is_help=True, help="Users, and what they may do.")
@@ -150,6 +151,30 @@ def delete(ctx: typer.Context, username: Name, as_json: AsJson = False, url: Url
     with administration(context_of(ctx), url, token) as admin:
         admin.delete_user(username)
     _say({"username": username, "deleted": True}, as_json, f"{username} is deleted")
+
+
+@users.command()
+def forget(
+    ctx: typer.Context,
+    who: Annotated[str, typer.Argument(metavar="WHO", help="A username, or a requester as in discord:1234.")],
+    as_json: AsJson = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Erase a person: account, settings, jobs and their files, and what plugins keep. Open jobs are cancelled.
+
+    A hub must run: its plugins erase their part. Exit status 1 where one of them could not; then try again.
+
+    Example: tron users forget discord:123456789012345678
+    """
+    with require_hub(context_of(ctx).load(), url, token) as client:
+        erased = client.post(f"/users/{quote(who, safe='')}/forget")
+    jobs, files = erased["jobs"], erased["artifacts"]
+    _say(erased, as_json, f"{erased['requester']} is forgotten, with {jobs} jobs and {files} files")
+    for plugin, reason in erased["failed"].items():
+        typer.echo(f"error: plugin {plugin}: {reason}", err=True)
+    if erased["failed"]:
+        raise typer.Exit(1)
 
 
 def _say(value: dict[str, Any], as_json: bool, sentence: str) -> None:

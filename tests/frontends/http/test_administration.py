@@ -17,6 +17,7 @@ CALLS = [
     ("POST", "/users"),
     ("PATCH", "/users/alice"),
     ("DELETE", "/users/alice"),
+    ("POST", "/users/alice/forget"),
     ("GET", "/tokens"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/1"),

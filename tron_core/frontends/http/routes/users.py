@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
@@ -11,6 +12,7 @@ from typing_extensions import TypedDict
 
 from tron_core.auth.principal import Scope
 from tron_core.auth.users import User
+from tron_core.forgetting import Forgetting
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
 from tron_core.frontends.http.bodies import Body, documented, json_body
@@ -21,6 +23,7 @@ from tron_core.frontends.http.state import Hub
 router = APIRouter(prefix="/users", tags=["administration"])
 
 Username = Annotated[str, Field(min_length=1, max_length=64)]
+Requester = Annotated[str, Field(min_length=1, max_length=96)]
 ScopeName = Literal["user", "admin", "worker"]
 
 
@@ -32,6 +35,13 @@ class UserShape(TypedDict):
     created_at: str
     banned_at: str | None
     ban_reason: str | None
+
+
+class ForgottenShape(TypedDict):
+    requester: str
+    jobs: int
+    artifacts: int
+    failed: dict[str, str]
 
 
 class UserBody(Body):
@@ -97,6 +107,15 @@ async def delete(caller: Admin, username: str, hub: Hub) -> Response:
     """With every api key and token; their jobs stay."""
     await hub.auth.delete_user(username)
     return Response(status_code=204)
+
+
+@router.post("/{username}/forget", summary="Erase a person", responses={200: {"model": ForgottenShape}})
+async def forget(caller: Admin, username: Requester, hub: Hub) -> Response:
+    """Their account, settings, jobs and files, and what plugins keep. ``username`` may also be somebody of another
+    frontend, as in ``discord:1234``. ``failed`` says, by plugin, why it could not erase its part: then call again."""
+    requester = username if ":" in username else f"api:{username}"
+    forgetting = Forgetting(hub.auth, hub.database, hub.artifacts, hub.saved_settings, hub.scheduler, hub.plugins)
+    return Json(asdict(await forgetting.forget(requester)))
 
 
 def shape(user: User) -> UserShape:
