@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+# Many tests wait for a clock, so two at once pay even on one core; more of them starve the engines' own threads.
+TESTS_AT_ONCE ?= 2
 STAMP  := $(VENV)/.installed
 
 # What decides the content of the environment; a newer one of these makes `install` run again.
@@ -36,7 +38,7 @@ run: install ## keep a hub and a worker up, and print where to ask
 	$(BIN)/tron --config tron-demo/tron.toml run --with-worker
 
 test: install ## all tests of the core and of the plugins
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal
 
 lint: install ## ruff, mypy --strict, and the direction of imports
 	$(BIN)/ruff check
