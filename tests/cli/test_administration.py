@@ -219,17 +219,3 @@ def test_a_database_is_made_and_stands_at_the_newest_revision(shelf: Any) -> Non
     assert all(standing["up_to_date"] for standing in data("db", "current"))
     assert data("db", "check") == []
     assert tron("db", "upgrade").stdout.startswith("core: up to date already\n")
-
-
-def test_every_command_has_an_example() -> None:
-    for group in ("users", "tokens", "jobs", "workers", "db"):
-        listed = tron(group, "--help").stdout.split("Commands:")[1].split()
-        names = [word for word in listed if word in _COMMANDS]
-        assert names
-        for name in names:
-            assert "Example: tron" in tron(group, name, "--help").stdout, (group, name)
-
-
-_COMMANDS = {
-    "create", "list", "promote", "ban", "delete", "revoke", "show", "cancel", "drain", "upgrade", "current", "check",
-}  # fmt: skip
