@@ -66,8 +66,9 @@ def test_a_hub_that_is_killed_again_and_again_answers_each_accepted_job_once(mak
         shown = site.api.reached(job, "succeeded")
         assert [each["outcome"] for each in shown["attempts"]].count("succeeded") == 1
         assert shown["reply"]["text"] == "x is done"
-    told = delivered(site.journal, set(jobs))
-    assert told.keys() == set(jobs)
+    assert delivered(site.journal, set(jobs)).keys() == set(jobs)
+    ended = site.journal.attempts("ended")
+    assert {job: len(numbers) for job, numbers in ended.items()} == dict.fromkeys(jobs, 1)
 
 
 def test_another_worker_takes_over_from_a_killed_one(make_site: Sites) -> None:
