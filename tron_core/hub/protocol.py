@@ -37,7 +37,13 @@ CLOSE_TAKEN_OVER = 4410
 CLOSE_SILENT = 4411
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
-Number = Annotated[int, Field(ge=1)]
+MOST = 2**31 - 1
+"""The largest whole number: what the databases keep in a column of numbers."""
+MAX_SECONDS = 1e9
+
+Number = Annotated[int, Field(ge=1, le=MOST)]
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
 Names = Annotated[tuple[str, ...], FailFast()]
 """The first wrong one is enough: a frame of 300,000 wrong ones would keep the loop busy for a second."""
 
@@ -62,9 +68,9 @@ class Hardware(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     gpu: str | None = None
-    gpu_memory_mb: Annotated[int, Field(ge=0)] | None = None
+    gpu_memory_mb: Count | None = None
     cpu: str | None = None
-    memory_mb: Annotated[int, Field(ge=0)] | None = None
+    memory_mb: Count | None = None
     platform: str | None = None
 
 
@@ -99,7 +105,7 @@ class Partial(Message):
     type: Literal["partial"] = "partial"
     job: Name
     attempt: Number
-    seq: Annotated[int, Field(ge=0)]
+    seq: Count
     text: str
 
 
@@ -115,9 +121,9 @@ class Upload(Message):
 
 
 class MetricsMessage(Message):
-    seconds: Annotated[float, Field(ge=0)] = 0.0
-    load_seconds: Annotated[float, Field(ge=0)] | None = None
-    energy_wh: Annotated[float, Field(ge=0)] | None = None
+    seconds: Seconds = 0.0
+    load_seconds: Seconds | None = None
+    energy_wh: Annotated[float, Field(ge=0, le=1e9)] | None = None
 
 
 class ResultMessage(Message):
@@ -149,7 +155,7 @@ class Status(Message):
     type: Literal["status"] = "status"
     loaded: Mapping[str, Names] = {}
     choices: Mapping[str, Mapping[str, Names]] = {}
-    free_slots: Annotated[int, Field(ge=0)] | None = None
+    free_slots: Count | None = None
     hardware: Hardware | None = None
 
 
@@ -263,7 +269,7 @@ def _parse(adapter: TypeAdapter[T], frame: str | bytes) -> T:
     if isinstance(frame, bytes):
         raise ProtocolError("binary frames are not spoken here: bulk data goes by HTTP, with an upload ticket")
     try:
-        message = adapter.validate_json(frame)
+        message = adapter.validate_json(frame, strict=True)
     except ValidationError as error:
         raise _explained(error) from None
     if isinstance(message, ResultMessage) and ("NaN" in frame or "Infinity" in frame):
