@@ -51,7 +51,7 @@ format: install ## let ruff put imports and layout right
 	$(BIN)/ruff format
 
 docs: install ## the documentation site, into site/
-	DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 bench: install ## throughput and latency as ratios to floors measured in the same run, one JSON line each
 	$(BIN)/python -m benchmarks
