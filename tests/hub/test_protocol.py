@@ -56,8 +56,8 @@ def test_unknown_fields_are_ignored_and_fields_that_are_none_left_out() -> None:
         ('{"type": "hello", "capabilities": {}}', "hello.worker: Field required"),
         ('{"type": "hello", "worker": "a b", "capabilities": {}}', "hello.worker: String should match"),
         ('{"type": "progress", "job": "a", "attempt": 0, "fraction": 0}', "progress.attempt: Input should be greater"),
-        ('{"type": "progress", "job": "a", "attempt": "1", "fraction": 0}', "progress.attempt: Input should be a valid"),
-        ('{"type": "progress", "job": "a", "attempt": true, "fraction": 0}', "progress.attempt: Input should be a valid"),
+        ('{"type": "progress", "job": "a", "attempt": "1", "fraction": 0}', "progress.attempt: Input should be a"),
+        ('{"type": "progress", "job": "a", "attempt": true, "fraction": 0}', "progress.attempt: Input should be a"),
         ('{"type": "progress", "job": "a", "attempt": 2147483648, "fraction": 0}', "progress.attempt: Input should be"),
         (
             '{"type": "result", "job": "a", "attempt": 1, "output": {}, "metrics": {"seconds": 1e999}}',
