@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,10 +16,11 @@ from tron_core.cli.output import AsJson, print_json
 from tron_core.errors import TronError
 
 if TYPE_CHECKING:
-    from tron_core.capability import Capability
+    from tron_core.capability import Capability, Demo
     from tron_core.cli.hub_client import HubClient
     from tron_core.cli.local_hub import LocalHub
-    from tron_core.cli.turns import Outcome, Turn
+    from tron_core.cli.turns import Outcome
+    from tron_core.plugins import Plugins
 
 WORKER = "demo"
 
@@ -90,6 +91,8 @@ def _play(hub: LocalHub, context: Context, *, quiet: bool) -> list[Outcome]:
     plugins = context.load_plugins(loaded)
     if not plugins.capabilities:
         raise TronError("no installed plugin brings a capability; `tron plugins list` shows what there is")
+    demos = {name: _demos(capability) for name, capability in sorted(plugins.capabilities.items())}
+    hub.configure(_sections(plugins, demos))
     view = open_view("tron demo")
     try:
         view.status("starting the hub")
@@ -100,9 +103,9 @@ def _play(hub: LocalHub, context: Context, *, quiet: bool) -> list[Outcome]:
             view.end()
             known = {each["name"]: each for each in client.items("/capabilities")}
             outcomes = []
-            for name, capability in sorted(plugins.capabilities.items()):
-                reason = _missing(hub, capability, known.get(name))
-                for outcome in _perform(hub, client, capability, reason):
+            for name, shown in demos.items():
+                reason = _missing(hub, plugins.capabilities[name], known.get(name))
+                for outcome in _perform(hub, client, name, shown, reason):
                     outcomes.append(outcome)
                     if not quiet:
                         typer.echo(_told(outcome))
@@ -120,37 +123,53 @@ def _missing(hub: LocalHub, capability: Capability, known: dict[str, Any] | None
     return hub.not_offered(str(known["plugin"])) or "no executor for it is installed here"
 
 
-def _perform(hub: LocalHub, client: HubClient, capability: Capability, missing: str | None) -> Iterator[Outcome]:
-    """Take the turns of one capability, until one fails."""
+def _demos(capability: Capability) -> Sequence[Demo] | Outcome:
+    """What a capability shows; where it cannot say that, a failure."""
+    from tron_core.capability import Demo
     from tron_core.cli.turns import Outcome
 
     try:
-        turns = _turns(capability, hub.folder / "results")
+        shown = capability.demo()
     except Exception as error:  # the plugin's own code: the others go on
-        yield Outcome(capability.name, "failed", f"its demo() raised {type(error).__name__}: {error}")
+        return Outcome(capability.name, "failed", f"its demo() raised {type(error).__name__}: {error}")
+    return [] if shown is None else [shown] if isinstance(shown, Demo) else list(shown)
+
+
+def _sections(plugins: Plugins, demos: Mapping[str, Sequence[Demo] | Outcome]) -> dict[str, dict[str, Any]]:
+    """What the demos want to stand in the plugins' sections of tron.toml."""
+    from tron_core.cli.turns import Outcome
+
+    sections: dict[str, dict[str, Any]] = {}
+    for name, shown in demos.items():
+        for demo in () if isinstance(shown, Outcome) else shown:
+            if demo.config:
+                sections.setdefault(plugins.plugin_of(name), {}).update(demo.config)
+    return sections
+
+
+def _perform(
+    hub: LocalHub, client: HubClient, name: str, shown: Sequence[Demo] | Outcome, missing: str | None
+) -> Iterator[Outcome]:
+    """Take the turns of one capability, until one fails."""
+    from tron_core.cli.turns import Outcome, Turn
+
+    if isinstance(shown, Outcome):
+        yield shown
         return
-    if missing is not None or not turns:
-        yield Outcome(capability.name, "skipped", missing or "it has nothing to show")
+    if missing is not None or not shown:
+        yield Outcome(name, "skipped", missing or "it has nothing to show")
         return
-    for turn in turns:
+    folder = hub.folder / "results"
+    folder.mkdir(exist_ok=True)
+    for number, demo in enumerate(shown, start=1):
+        turn = Turn(name, name if number == 1 else f"{name}-turn-{number}", demo, folder)
         try:
             outcome = turn.run(client)
         except (TronError, OSError) as error:
-            outcome = Outcome(capability.name, "failed", str(error))
+            outcome = Outcome(name, "failed", str(error))
         yield outcome
         if outcome.state != "succeeded":
             return
-
-
-def _turns(capability: Capability, folder: Path) -> list[Turn]:
-    from tron_core.capability import Demo
-    from tron_core.cli.turns import Turn
-
-    folder.mkdir(exist_ok=True)
-    shown = capability.demo()
-    demos = [] if shown is None else [shown] if isinstance(shown, Demo) else list(shown)
-    names = [capability.name, *(f"{capability.name}-turn-{number}" for number in range(2, len(demos) + 1))]
-    return [Turn(capability.name, name, demo, folder) for name, demo in zip(names, demos, strict=False)]
 
 
 def _told(outcome: Outcome) -> str:

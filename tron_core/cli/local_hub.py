@@ -7,7 +7,9 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
 
 from tron_core.cli.hub_client import HubClient, client_of
 from tron_core.cli.local_worker import LocalWorker, wait_until_idle
@@ -73,6 +75,19 @@ class LocalHub:
                 "or name another folder with --dir"
             )
         return loaded
+
+    def configure(self, sections: Mapping[str, Mapping[str, Any]]) -> None:
+        """Write the sections ``[plugins.NAME]`` that are not in tron.toml yet; what stands there stays."""
+        from tron_core.config import FILE
+
+        file = self.folder / FILE
+        document = tomlkit.parse(file.read_text(encoding="utf-8"))
+        plugins = document.setdefault("plugins", tomlkit.table(is_super_table=True))
+        for name, section in sections.items():
+            if name not in plugins:
+                plugins[name] = dict(section)
+        if plugins:
+            file.write_text(tomlkit.dumps(document), encoding="utf-8")
 
     def start(self, loaded: Loaded) -> Running:
         """Start the hub and wait until it takes requests; raises TronError."""

@@ -125,6 +125,7 @@ def _console() -> WorkerConsole:
     if sys.stderr.isatty():
         return LiveConsole()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", level=logging.INFO)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it names each file that is fetched, key and all
     return LogConsole()
 
 
