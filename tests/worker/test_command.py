@@ -83,7 +83,10 @@ async def test_the_second_signal_ends_it_and_leaves_no_process(
     process.send_signal(signal.SIGINT)
     await session.expect(Drain)
     process.send_signal(signal.SIGINT)
-    assert (await ended(process))[0] == 1
+    code, errors = await ended(process)
+    assert code == 1
+    assert "stopping: 1 job is finished first" in errors
+    assert "misbehave j failed (internal): the worker was ended while it ran" in errors
     assert not alive(result.output["pid"])
 
 

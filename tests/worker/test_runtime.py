@@ -160,6 +160,14 @@ async def test_the_worker_keeps_the_deadline_by_itself(desk: Any, tmp_path: Path
     assert error.message == "not done within its deadline of 0.1 s"
 
 
+async def test_a_run_that_was_killed_at_its_deadline_says_so_and_nothing_about_memory(desk: Any) -> None:
+    await desk.session.job("deaf-late", "misbehave", {"how": "deaf"}, deadline_s=0.1)
+    error = await desk.session.expect(ErrorMessage, "deaf-late")
+    await desk.session.settle(error)
+
+    assert (error.kind, error.message) == ("internal", "not done within its deadline of 0.1 s")
+
+
 async def test_after_a_cut_a_running_job_goes_on_and_its_text_begins_anew(desk: Any, tmp_path: Path) -> None:
     await desk.session.job("cut", "gate", {"file": str(tmp_path / "go")})
     assert (await desk.session.expect(Partial, "cut")).seq == 0

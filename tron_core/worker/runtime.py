@@ -173,7 +173,8 @@ class Worker:
     async def _drain(self, stop: asyncio.Event) -> None:
         await stop.wait()
         held = len(self._attempts)
-        self._console.tell("info", f"stopping: {held} jobs are finished first" if held else "stopping")
+        jobs = "1 job is" if held == 1 else f"{held} jobs are"
+        self._console.tell("info", f"stopping: {jobs} finished first" if held else "stopping")
         await self._connection.drain()
         await self._nothing_held.wait()
         await self._connection.close()

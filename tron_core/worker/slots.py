@@ -134,7 +134,7 @@ class Slot:
             await self._end()
             return Failed(kind=ErrorKind.INTERNAL, message=f"the executor process is broken: {error}", retryable=True)
         except ChildLost as error:
-            return Failed(kind=error.kind, message=error.message, retryable=not self._killed, cancelled=self._killed)
+            return self._failed(error)
         except asyncio.CancelledError:
             self.kill()
             raise
@@ -144,6 +144,13 @@ class Slot:
             if self._kill_timer is not None:
                 self._kill_timer.cancel()
                 self._kill_timer = None
+
+    def _failed(self, error: ChildLost) -> Failed:
+        if self._stopping:
+            return Failed(kind=ErrorKind.INTERNAL, message="the worker was ended while it ran", retryable=True)
+        if self._killed:
+            return Failed(kind=ErrorKind.INTERNAL, message="cancelled", retryable=False, cancelled=True)
+        return Failed(kind=error.kind, message=error.message, retryable=True)
 
     def cancel(self) -> None:
         """Ask the run to stop, and kill the process after the grace time if it does not."""
