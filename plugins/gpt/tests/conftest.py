@@ -79,8 +79,8 @@ class Stage:
     async def reaches(self, job: str, state: str) -> None:
         """Wait until the job is in a state."""
         async with asyncio.timeout(PATIENCE):
-            while (await self.scheduler.get(job)).job.state != state:
-                await asyncio.sleep(0.005)  # noqa: ASYNC110 (what is waited for is in the database)
+            while (await self.scheduler.get(job)).job.state != state:  # noqa: ASYNC110 (it is in the database)
+                await asyncio.sleep(0.005)
 
     async def ask(self, text: str, requester: str = "api:alice", **request: Any) -> tron.Job:
         """A message and its end."""
