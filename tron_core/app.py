@@ -50,7 +50,14 @@ class BuiltIn:
 
     @hookimpl
     def tron_register_frontends(self) -> list[Frontend]:
-        return [HttpFrontend(self._hub.services)]
+        services = self._hub.services
+        frontends: list[Frontend] = [HttpFrontend(services)]
+        if services.settings.discord.token is not None:
+            # Imported here: who has no bot does without discord.py.
+            from tron_core.frontends.discord.frontend import DiscordFrontend
+
+            frontends.append(DiscordFrontend(services))
+        return frontends
 
     @hookimpl
     def tron_register_worker_protocols(self) -> list[WorkerProtocol]:

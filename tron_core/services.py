@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tron_core.auth.service import Auth
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from tron_core.storage.artifacts import Artifacts
     from tron_core.storage.database import Database
     from tron_core.storage.saved_settings import SavedSettings
+
+
+PostMessage = Callable[[str, str, Sequence[str]], Awaitable[Mapping[str, Any]]]
+"""Posts to a Discord channel: (channel, content, ids of artifacts); returns ``channel_id`` and ``message_id``."""
 
 
 @dataclass(slots=True)
@@ -45,3 +49,4 @@ class Services:
     hub_url: str = ""
     http_url: str = ""
     ready: Callable[[], bool] = lambda: False
+    post_message: PostMessage | None = None

@@ -20,7 +20,7 @@ from tron_core.api import Frontend
 from tron_core.capability import Requirements
 from tron_core.clock import Clock
 from tron_core.errors import Conflict, Forbidden, NotFound, Refused, TooMany, TronError, Unavailable
-from tron_core.job import Job, JobEvent, JobRequest, JobState, Outcome, StoredAction
+from tron_core.job import Job, JobEvent, JobRequest, JobState, Outcome, StoredAction, Target
 from tron_core.plugins import Plugins
 from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.bus import Bus
@@ -50,6 +50,7 @@ from tron_core.storage.jobs import (
     load_open,
     move_job,
     recent_timings,
+    set_target,
 )
 from tron_core.storage.saved_settings import SavedSettings
 from tron_core.storage.workers import draining_workers, set_draining
@@ -361,6 +362,13 @@ class Scheduler:
         self._board.add(entry)
         self._queued(entry)
         return self._reading.live(fresh)
+
+    async def retarget(self, job: str, target: Target) -> None:
+        """Say where the reply of a job goes from now on: to the message that was posted for it."""
+        await self._board.database.write(lambda connection: set_target(connection, job, target))
+        entry = self._board.entries.get(job)
+        if entry is not None:
+            entry.changed(target=target)
 
     async def act(self, job: str, number: int, request: JobRequest) -> LiveJob:
         """Follow action ``number`` (from 0) of the stored reply for the requester and target of ``request`` (its

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, insert, select, update
 
 from tron_core.job import (
     Artifact,
@@ -265,6 +265,12 @@ def move_job(connection: Connection, move: Move) -> bool:
     return True
 
 
+def set_target(connection: Connection, job: str, target: Target) -> None:
+    """Change where the reply of a job goes."""
+    value = dump([target.frontend, dict(target.address)])
+    connection.execute(update(jobs).where(jobs.c.id == job).values(target=value))
+
+
 @dataclass(frozen=True, slots=True)
 class ReplyRow:
     """A reply to store, with the delivery that makes it seen (None where the requester reads it)."""
@@ -479,6 +485,12 @@ def list_ids(
     if before is not None:
         statement = statement.where(jobs.c.id < before)
     return list(connection.execute(statement).scalars())
+
+
+def count_recent(connection: Connection, requester: str, guild: str, since: float) -> int:
+    """How many jobs a requester asked for in a guild since then."""
+    made = (jobs.c.requester == requester, jobs.c.guild == guild, jobs.c.created_at >= since)
+    return connection.execute(select(func.count()).select_from(jobs).where(*made)).scalar_one()
 
 
 def find_repeat(connection: Connection, requester: str, key: str) -> tuple[str, bytes | None] | None:

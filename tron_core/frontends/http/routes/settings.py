@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 
 from tron_core.auth.principal import Principal
 from tron_core.errors import Forbidden, NotFound
-from tron_core.frontends.http import setting_keys, shapes
+from tron_core.frontends import setting_keys
+from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import User
 from tron_core.frontends.http.bodies import Body, documented, json_body
 from tron_core.frontends.http.json import Json

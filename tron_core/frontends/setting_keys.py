@@ -52,14 +52,15 @@ class SpecKey:
 def find(plugins: Plugins, key: str) -> list[FieldKey | SpecKey]:
     """What ``key`` (``echo.steps``) stands for; several where capabilities share it. Raises NotFound."""
     known = dict[str, list[FieldKey | SpecKey]]()
-    for name, each in _all(plugins):
+    for name, each in every(plugins):
         known.setdefault(name, []).append(each)
     if key not in known:
         raise NotFound(f"There is no setting {key!r}{did_you_mean(key, known)}", code="unknown_setting")
     return known[key]
 
 
-def _all(plugins: Plugins) -> Iterator[tuple[str, FieldKey | SpecKey]]:
+def every(plugins: Plugins) -> Iterator[tuple[str, FieldKey | SpecKey]]:
+    """Every key with what it stands for; one that capabilities share comes once for each."""
     for name, capability in plugins.capabilities.items():
         for spec in fields_of(capability.params):
             if spec.kind == "setting" and spec.saved:

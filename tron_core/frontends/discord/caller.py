@@ -1,0 +1,55 @@
+"""Who is asking, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+
+from tron_core.capability import Asker
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A person in a channel. ``parent`` is the channel of a thread; ``admin`` says whether they may manage the
+    guild; in a direct channel nobody is one."""
+
+    user: int
+    channel: int
+    guild: int | None = None
+    parent: int | None = None
+    roles: frozenset[str] = frozenset()
+    admin: bool = False
+    nsfw: bool = False
+
+    @property
+    def requester(self) -> str:
+        return f"discord:{self.user}"
+
+    @property
+    def guild_id(self) -> str | None:
+        return None if self.guild is None else str(self.guild)
+
+    @property
+    def settings_channel(self) -> str:
+        """The channel whose settings hold: a thread has its parent's."""
+        return str(self.parent or self.channel)
+
+    def asker(self) -> Asker:
+        """As plugins see the person who is typing."""
+        return Asker(self.requester, self.guild_id, self.settings_channel, self.roles)
+
+
+def caller_of(user: discord.abc.User, channel: Any, guild: discord.Guild | None) -> Caller:
+    """The caller behind a message or an interaction."""
+    roles = frozenset(str(role.id) for role in user.roles) if isinstance(user, discord.Member) else frozenset[str]()
+    return Caller(
+        user=user.id,
+        channel=channel.id,
+        guild=None if guild is None else guild.id,
+        parent=channel.parent_id if isinstance(channel, discord.Thread) else None,
+        roles=roles,
+        admin=isinstance(user, discord.Member) and user.guild_permissions.manage_guild,
+        nsfw=bool(getattr(channel, "is_nsfw", lambda: False)()),
+    )

@@ -1,0 +1,284 @@
+"""Cards: the one message in which a request lives, from "Queued" to its result."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from tron_core.api import UndeliverableError
+from tron_core.errors import NotFound
+from tron_core.frontends.discord.buttons import open_view
+from tron_core.frontends.discord.content import Content, only
+from tron_core.frontends.discord.editor import Editor
+from tron_core.frontends.discord.nonces import nonce_of
+from tron_core.frontends.discord.wording import Shown, changed, sentence
+from tron_core.job import Job, JobEvent, JobState, Target
+from tron_core.scheduling.views import LiveJob
+
+if TYPE_CHECKING:
+    from tron_core.clock import Clock
+    from tron_core.frontends.discord.bot import Bot
+    from tron_core.scheduling.scheduler import Scheduler
+
+LOOK_EVERY = 3.0
+"""Seconds between two looks at the positions of the jobs that wait."""
+GONE = (10003, 10008)
+"""Discord's codes for a channel and a message that are not there (any more)."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a card stands or will stand. ``answering`` is the message that it replies to, ``user`` who asked."""
+
+    channel: int
+    message: int | None = None
+    answering: int | None = None
+    user: int | None = None
+
+    def target(self) -> Target:
+        """The place as it is kept with the job."""
+        values = {"channel": self.channel, "message": self.message, "answering": self.answering, "user": self.user}
+        return Target("discord", {name: str(value) for name, value in values.items() if value is not None})
+
+    @classmethod
+    def of(cls, address: Mapping[str, Any]) -> Place:
+        """The place that a job's target names; raises UndeliverableError where it names none."""
+        try:
+            numbers = {name: int(address[name]) for name in cls.__slots__ if address.get(name) is not None}
+            return cls(**numbers)
+        except (TypeError, ValueError) as error:
+            raise UndeliverableError(f"{dict(address)} is no place in Discord: {error}") from None
+
+
+@dataclass(slots=True, eq=False)
+class Card:
+    """``final`` is the result once there is one; ``done`` is resolved when that is shown, ``posted`` when the
+    message is there. ``posted_before`` counts the messages of it that were deleted."""
+
+    job: str
+    place: Place
+    shown: Shown = field(default_factory=Shown)
+    final: Content | None = None
+    stale: bool = False
+    posted_before: int = 0
+    posted: asyncio.Future[int] = field(default_factory=asyncio.Future)
+    done: asyncio.Future[None] = field(default_factory=asyncio.Future)
+
+    def content(self) -> Content:
+        """What the message shows now."""
+        return self.final or Content(sentence(self.shown), view=open_view(self.job))
+
+
+class Cards:
+    """All cards that are not finished. Messages are posted and edited through one Editor each, as Discord counts them
+    in two buckets of the channel."""
+
+    def __init__(self, bot: Bot, scheduler: Scheduler, clock: Clock) -> None:
+        self._bot = bot
+        self._scheduler = scheduler
+        self._cards: dict[str, Card] = {}
+        self.posts: Editor[Card] = Editor(self._post, clock)
+        self.edits: Editor[Card] = Editor(self._edit, clock)
+        self._looking: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """Show nothing more; what is open is taken up at the next start."""
+        await self.posts.stop()
+        await self.edits.stop()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+
+    # New requests
+
+    async def open(self, live: LiveJob, place: Place) -> None:
+        """Post the card of a new job; returns when it is there, raises what Discord refused it with."""
+        card = self._card(live.job.id, place)
+        card.shown = _shown(live, card.shown)
+        self.posts.want(place.channel, card)
+        await asyncio.shield(card.posted)
+
+    async def adopt(self, live: LiveJob, place: Place) -> None:
+        """An answer to an interaction is the card: ``place`` names its message."""
+        card = self._card(live.job.id, place)
+        card.shown = _shown(live, card.shown)
+        card.place = place
+        if not card.posted.done():
+            card.posted.set_result(place.message or 0)
+        await self._scheduler.retarget(live.job.id, place.target())
+        self.edits.want(place.channel, card, final=card.final is not None)
+
+    def _card(self, job: str, place: Place) -> Card:
+        if job not in self._cards:
+            self._cards[job] = Card(job, place)
+            if self._looking is None or self._looking.done():
+                self._looking = asyncio.get_running_loop().create_task(self._look(), name="positions of cards")
+        return self._cards[job]
+
+    # Progress
+
+    def show(self, job: Job, event: JobEvent) -> None:
+        """An event of a job changes its card; never blocks."""
+        card = self._cards.get(job.id)
+        if card is None:
+            card = self._restored(job)
+        if card is None or card.final is not None:
+            return
+        shown = changed(card.shown, event.kind, event.data)
+        if shown != card.shown:
+            card.shown = shown
+            self._stir(card)
+
+    def _restored(self, job: Job) -> Card | None:
+        """The card of a job from before a restart, if its message was posted."""
+        if job.target is None or job.state.over or "message" not in job.target.address:
+            return None
+        card = self._card(job.id, Place.of(job.target.address))
+        card.posted.set_result(card.place.message or 0)
+        return card
+
+    def _stir(self, card: Card) -> None:
+        card.stale = True
+        if card.place.message is not None:
+            self.edits.want(card.place.channel, card)
+
+    async def _look(self) -> None:
+        """Keep positions and estimates of those who wait; ends when nobody has a card."""
+        while self._cards:
+            await asyncio.sleep(LOOK_EVERY)
+            for card in [card for card in self._cards.values() if card.final is None]:
+                try:
+                    live = await self._scheduler.get(card.job)
+                except NotFound:
+                    self._drop(card)
+                    continue
+                shown = _shown(live, card.shown)
+                if live.job.state is JobState.QUEUED and shown.position != card.shown.position:
+                    card.shown = shown
+                    self._stir(card)
+
+    # Results
+
+    async def finish(self, delivery: str, job: Job, pages: Sequence[Content]) -> None:
+        """Show the result in the job's card, the pages after the first below it. Repeated with the same delivery, it
+        shows once. Raises UndeliverableError where the channel is gone."""
+        assert job.target is not None
+        card = self._cards.get(job.id) or Card(job.id, Place.of(job.target.address))
+        self._cards[job.id] = card
+        card.final = pages[0]
+        if card.done.done():
+            card.done = asyncio.get_running_loop().create_future()
+        self._want_final(card)
+        try:
+            await asyncio.shield(card.done)
+            await self._rest(delivery, card, pages[1:])
+        except discord.HTTPException as error:
+            if isinstance(error, discord.Forbidden) or error.code in GONE:
+                self._drop(card)
+                raise UndeliverableError(f"Discord: {error.text or error}") from error
+            raise
+        self._drop(card)
+
+    def _want_final(self, card: Card) -> None:
+        editor = self.posts if card.place.message is None else self.edits
+        editor.want(card.place.channel, card, final=True)
+
+    def _drop(self, card: Card) -> None:
+        self._cards.pop(card.job, None)
+        for editor in (self.posts, self.edits):
+            editor.forget(card.place.channel, card)
+        if card.done.done() and not card.done.cancelled():
+            card.done.exception()  # it was raised already
+
+    async def _rest(self, delivery: str, card: Card, pages: Sequence[Content]) -> None:
+        channel = self._bot.get_partial_messageable(card.place.channel)
+        for number, page in enumerate(pages, 1):
+            await channel.send(**page.as_post(), nonce=nonce_of(delivery, number))
+
+    # What the editors send
+
+    async def _post(self, card: Card) -> None:
+        if card.place.message is not None:
+            return
+        final, content = card.final, card.content()
+        card.stale = False
+        try:
+            message = await self._send(card, content)
+        except Exception as error:
+            _fail(card.posted, error)
+            _fail(card.done, error)
+            raise
+        card.place = replace(card.place, message=message.id)
+        if not card.posted.done():
+            card.posted.set_result(message.id)
+        same = message.content == content.text  # not so where the nonce was known from before a crash
+        if final is not None and same:
+            _succeed(card.done)
+            return
+        await self._scheduler.retarget(card.job, card.place.target())
+        if card.final is not None or card.stale or not same:
+            self.edits.want(card.place.channel, card, final=card.final is not None)
+
+    async def _send(self, card: Card, content: Content) -> discord.Message:
+        place = card.place
+        given = content.as_post(only(place.user))
+        if place.answering is not None:
+            given["reference"] = discord.MessageReference(
+                message_id=place.answering, channel_id=place.channel, fail_if_not_exists=False
+            )
+        channel = self._bot.get_partial_messageable(place.channel)
+        message: discord.Message = await channel.send(**given, nonce=nonce_of(card.job, card.posted_before))
+        return message
+
+    async def _edit(self, card: Card) -> None:
+        final, content = card.final, card.content()
+        card.stale = False
+        place = card.place
+        message = self._bot.get_partial_messageable(place.channel).get_partial_message(place.message or 0)
+        try:
+            await message.edit(**content.as_edit())
+        except discord.NotFound as error:
+            self._deleted(card, error)
+        except Exception as error:
+            if final is not None:
+                _fail(card.done, error)
+            raise
+        else:
+            if final is not None:
+                _succeed(card.done)
+
+    def _deleted(self, card: Card, error: discord.NotFound) -> None:
+        """The message is gone: progress is not shown any more, a result is posted anew."""
+        if card.final is None:
+            return
+        if error.code == GONE[0]:
+            _fail(card.done, error)
+            return
+        card.place = replace(card.place, message=None)
+        card.posted_before += 1
+        self.posts.want(card.place.channel, card, final=True)
+
+
+def _shown(live: LiveJob, before: Shown) -> Shown:
+    """What a job that waits shows; one that runs shows what its events said."""
+    if live.job.state is not JobState.QUEUED:
+        return before
+    return Shown("queued", live.position, live.eta_seconds, message=live.message)
+
+
+def _succeed(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+        future.exception()  # whoever waits raises it; nobody need wait

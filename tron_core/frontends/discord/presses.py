@@ -1,0 +1,197 @@
+"""What happens when somebody presses a button or reacts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import discord
+
+from tron_core.capability import Capability, FieldSpec, fields_of
+from tron_core.errors import Forbidden, NotFound, TronError
+from tron_core.frontends.discord import answering, rules
+from tron_core.frontends.discord.answering import Interaction
+from tron_core.frontends.discord.buttons import CORE, job_of
+from tron_core.frontends.discord.caller import Caller, caller_of
+from tron_core.frontends.discord.cards import Place
+from tron_core.frontends.discord.content import NOBODY
+from tron_core.frontends.discord.desk import Desk
+from tron_core.job import Job, JobState
+from tron_core.scheduling.views import LiveJob
+
+if TYPE_CHECKING:
+    from tron_core.frontends.discord.bot import Bot
+
+MAX_INPUTS = 5
+"""Inputs of one modal."""
+MAX_INPUT = 4000
+
+logger = logging.getLogger(__name__)
+
+
+class Presses:
+    """Buttons and reactions; both do the same."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._desk: Desk = bot.desk
+
+    async def press(self, interaction: Interaction, verb: str, job: str, number: int | None) -> None:
+        """A button was pressed."""
+        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        try:
+            if verb in ("again", "act"):
+                making = self._make(caller, verb, job, number or 0, _here(interaction))
+                await answering.with_job(interaction, self._desk, self._bot.cards, making)
+            elif verb == "edit":
+                await self._edit(interaction, caller, job)
+            else:
+                await self._end(interaction, caller, verb, job)
+        except TronError as error:
+            await answering.privately(interaction, self._desk.sentence(error))
+        except Exception as error:
+            await answering.failed(interaction, error)
+
+    async def _make(self, caller: Caller, verb: str, job: str, number: int, place: Place) -> LiveJob:
+        if verb == "act":
+            return await self._desk.act(caller, job, number, place)
+        done = (await self._desk.services.scheduler.get(job)).job
+        return await self._desk.submit(caller, done.capability, done.params, place, parent=job)
+
+    # Edit
+
+    async def _edit(self, interaction: Interaction, caller: Caller, job_id: str) -> None:
+        job = (await self._desk.services.scheduler.get(job_id)).job
+        capability = self._desk.services.plugins.capabilities.get(job.capability)
+        if capability is None:
+            raise NotFound(f"The capability {job.capability} is not there any more.")
+        await interaction.response.send_modal(ParamsForm(self._bot, capability, job))
+
+    # Cancel, retry, delete
+
+    async def _end(self, interaction: Interaction, caller: Caller, verb: str, job_id: str) -> None:
+        job = await self._own(caller, verb, job_id)
+        scheduler = self._desk.services.scheduler
+        if verb == "cancel":
+            await interaction.response.defer()
+            await scheduler.cancel(job_id)
+        elif verb == "retry":
+            await interaction.response.defer()
+            live = await scheduler.retry(job_id)
+            place = Place(interaction.channel_id or 0, _message(interaction), user=caller.user)
+            await self._bot.cards.adopt(live, place)
+        else:
+            await interaction.response.defer()
+            await self._delete(job, interaction.channel_id or 0, _message(interaction))
+
+    async def _delete(self, job: Job, channel: int, message: int | None) -> None:
+        if not job.state.over:
+            await self._desk.services.scheduler.cancel(job.id)
+        if message is not None:
+            await self._bot.get_partial_messageable(channel).get_partial_message(message).delete()
+
+    async def _own(self, caller: Caller, verb: str, job_id: str) -> Job:
+        job = (await self._desk.services.scheduler.get(job_id)).job
+        if job.requester != caller.requester:
+            found = await self._desk.rules_of(caller.guild)
+            if not rules.is_admin(found, caller) or job.guild != caller.guild_id:
+                raise Forbidden(f"{CORE[verb][0]} is for the one who asked.", code="owner_only")
+        return job
+
+    # Reactions
+
+    async def reaction(self, payload: discord.RawReactionActionEvent) -> None:
+        """An emoji of an action, or of the core, does what the button does; any other does nothing."""
+        own = self._bot.user
+        if own is None or payload.user_id == own.id or payload.message_author_id != own.id:
+            return
+        channel = self._bot.get_partial_messageable(payload.channel_id)
+        message = await channel.fetch_message(payload.message_id)
+        job_id = job_of(message.components)
+        if job_id is None:
+            return
+        job = (await self._desk.services.scheduler.get(job_id)).job
+        caller = self._reactor(payload)
+        place = Place(payload.channel_id, answering=message.id, user=caller.user)
+        try:
+            await self._react(str(payload.emoji), job, caller, place)
+        except TronError as error:
+            await message.reply(f"<@{caller.user}> {self._desk.sentence(error)}", allowed_mentions=NOBODY)
+
+    def _reactor(self, payload: discord.RawReactionActionEvent) -> Caller:
+        channel: Any = self._bot.get_channel(payload.channel_id) or discord.Object(payload.channel_id)
+        guild = self._bot.get_guild(payload.guild_id) if payload.guild_id else None
+        return caller_of(payload.member or discord.Object(payload.user_id), channel, guild)  # type: ignore[arg-type]
+
+    async def _react(self, emoji: str, job: Job, caller: Caller, place: Place) -> None:
+        actions = job.reply.actions if job.reply else ()
+        for number, action in enumerate(actions):
+            if action.emoji == emoji:
+                await self._bot.cards.open(await self._desk.act(caller, job.id, number, place), place)
+                return
+        if emoji == CORE["again"][1] and job.state.over:
+            await self._bot.cards.open(await self._make(caller, "again", job.id, 0, place), place)
+        elif emoji == CORE["delete"][1]:
+            await self._own(caller, "delete", job.id)
+            await self._delete(job, place.channel, place.answering)
+        elif emoji == CORE["cancel"][1] and job.state in (JobState.QUEUED, JobState.RUNNING):
+            await self._own(caller, "cancel", job.id)
+            await self._desk.services.scheduler.cancel(job.id)
+
+
+def _here(interaction: Interaction) -> Place:
+    return Place(interaction.channel_id or 0, answering=_message(interaction), user=interaction.user.id)
+
+
+def _message(interaction: Interaction) -> int | None:
+    return None if interaction.message is None else interaction.message.id
+
+
+class ParamsForm(discord.ui.Modal):
+    """The params of a job, to be changed and asked for again: its text, and the settings that were given first."""
+
+    def __init__(self, bot: Bot, capability: Capability, job: Job) -> None:
+        super().__init__(title=f"Edit {capability.command.name}"[:45], timeout=3600)
+        self._bot = bot
+        self._capability = capability
+        self._job = job
+        self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
+        for spec in _editable(capability, job):
+            self._inputs[spec.name] = text = _input(spec, job.params.get(spec.name))
+            self.add_item(text)
+
+    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
+        values = dict(self._job.params)
+        for name, text in self._inputs.items():
+            if text.value.strip():
+                values[name] = text.value
+            else:
+                values.pop(name, None)
+        desk = self._bot.desk
+        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        making = desk.submit(caller, self._capability.name, values, _here(interaction), parent=self._job.id)
+        await answering.with_job(interaction, desk, self._bot.cards, making, self._capability)
+
+    async def on_error(  # type: ignore[override]  # discord.py's own Modal has this signature
+        self, interaction: discord.Interaction[Any], error: Exception, /
+    ) -> None:
+        await answering.failed(interaction, error)
+
+
+def _editable(capability: Capability, job: Job) -> list[FieldSpec]:
+    """The prompt, then what differs from its default, then the rest; files stay as they are."""
+    specs = [spec for spec in fields_of(capability.params) if spec.kind != "input"]
+    specs.sort(key=lambda spec: (spec.kind != "prompt", job.params.get(spec.name) == spec.default))
+    return specs[:MAX_INPUTS]
+
+
+def _input(spec: FieldSpec, value: Any) -> discord.ui.TextInput[Any]:
+    style = discord.TextStyle.paragraph if spec.kind == "prompt" else discord.TextStyle.short
+    return discord.ui.TextInput(
+        label=spec.name.replace("_", " ")[:45],
+        style=style,
+        default=None if value is None else str(value)[:MAX_INPUT],
+        placeholder=spec.help[:100] or None,
+        required=spec.required,
+        max_length=MAX_INPUT,
+    )
