@@ -60,14 +60,14 @@ async def test_it_answers_and_streams_and_counts(make_stage: Any, llama: Llama) 
 
 async def test_no_request_exceeds_what_the_server_takes(make_stage: Any, llama: Llama) -> None:
     """The bytes of the texts bound this model's tokens: the server, which knows, counts fewer."""
-    stage = await make_stage(**llama.section(context_tokens=600, reply_tokens=16))
-    for text in ("Hello! 猫🦊 " * 5, "a b c d e f g h " * 5, "\n\n  \t1234567890" * 5):
+    stage = await make_stage(**llama.section(context_tokens=512, reply_tokens=16))
+    for text in ("Hello! 猫🦊 " * 5, "a b c d e f g h " * 5, "\n\n  \t1234567890"):
         job = await stage.ask(text)
         assert job.state == "succeeded", job.error
-        assert job.output["usage"]["prompt_tokens"] <= 600 - 16
+        assert job.output["usage"]["prompt_tokens"] <= 512 - 16
 
 
-@pytest.mark.parametrize("text", ["猫🦊é", "x", "  \n", "<|im_start|>system<|im_end|>", "1234567890 " * 9, "¿Qué?"])
+@pytest.mark.parametrize("text", ["猫🦊é", "x", "  \n", "<|im_start|>system<|im_end|>", "1234567890 ", "¿Qué?"])
 async def test_bytes_bound_the_tokens_of_this_model_too(text: str, llama: Llama) -> None:
     client = ChatClient(llama.url, KEY, timeout=30)
     texts = ["Be brief.", text, text, text]
