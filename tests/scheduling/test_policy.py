@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tron_core.capability import Requirements
-from tron_core.scheduling.policy import MAX_PASSED, ClassKey, FairQueue, Waiting, WarmChoice, pick
+from tron_core.scheduling.policy import MAX_PASSED, MAX_REMEMBERED, ClassKey, FairQueue, Waiting, WarmChoice, pick
 
 PAINT = ClassKey("paint", Requirements(model="oil"))
 SPEAK = ClassKey("speak", Requirements(model="joe"))
@@ -114,6 +114,50 @@ def test_a_warm_job_does_not_pass_where_loading_costs_less_than_the_wait() -> No
     queue.add(waiting("warm", "b", PAINT, cost=30, at=1))
     warm = WarmChoice(is_warm=lambda key: key == PAINT, load_seconds=lambda key: 20.0)
     assert serve(queue, SPEAK, PAINT, warm=warm) == "cold"
+
+
+def test_who_comes_with_one_job_after_the_other_has_one_turn_a_round() -> None:
+    queue = FairQueue()
+    for n in range(4):
+        queue.add(waiting(f"a{n}", "a", cost=1.0 + n / 100, at=n))
+        queue.add(waiting(f"b{n}", "b", cost=1.1 - n / 100, at=n))
+    queue.add(waiting("x0", "x", cost=5.0, at=10))
+    served = []
+    for n in range(1, 11):
+        job = serve(queue)
+        served.append(str(job)[0])
+        if served[-1] == "x":
+            queue.add(waiting(f"x{n}", "x", cost=5.0, at=10 + n))
+    assert {"".join(sorted(served[n : n + 3])) for n in range(0, 9, 3)} == {"abx"}
+
+
+def test_newcomers_do_not_pass_a_person_who_came_back() -> None:
+    queue = FairQueue()
+    for n in range(9):
+        queue.add(waiting(f"a{n}", "a", at=n))
+    queue.add(waiting("x0", "x", at=10))
+    assert [serve(queue), serve(queue)] == ["a0", "x0"]
+    queue.add(waiting("x1", "x", at=11))
+    for n in range(20):
+        queue.add(waiting(f"n{n}", f"n{n}", at=12 + n))
+    assert {serve(queue), serve(queue)} == {"a1", "x1"}
+
+
+def test_what_is_remembered_of_persons_and_lines_is_bounded() -> None:
+    queue = FairQueue()
+    queue.add(waiting("blocked", "a", SPEAK))
+    queue.add(waiting("first", "a"))
+    for n in range(3 * MAX_REMEMBERED):
+        queue.add(waiting(f"j{n}", f"p{n}", at=n + 1))
+        if n % 3:
+            queue.remove(f"j{n}")
+        else:
+            queue.take(next(job for job in queue.jobs() if job.id == f"j{n}"))
+    assert len(queue._persons[1]) <= MAX_REMEMBERED + 2
+    assert len(queue._lines[PAINT][1].heap) < 100
+    queue.remove("first")
+    queue.remove("blocked")
+    assert not queue._persons[1]
 
 
 def test_a_position_counts_one_turn_of_everybody_else_and_the_own_jobs_before() -> None:

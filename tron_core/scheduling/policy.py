@@ -4,9 +4,10 @@ Order: priority class, then jobs that came back from a lost or drained worker, t
 
 Fair share is start-time fair queueing (Goyal, Vin, Chen 1996) with tags kept per person and not per job: a person who
 begins to wait gets the virtual time of now; being served sets the virtual time to the person's tag where that is
-later, and moves the tag on by the job's cost (its expected seconds). So, whoever is eligible for a slot, everybody
-else is served at most once before a person who waits with one job, however many jobs they queued
-(docs/decisions/0001-fair-share.md).
+later, and moves the tag on by the job's cost (its expected seconds). Who comes back before the virtual time has reached
+their tag moves it there: they have had this round's turn. So, whoever is eligible for a slot, everybody else is served
+at most once before a person who waits with one job, however many jobs they queued, and nobody who comes with one job
+after the other keeps those who queued from their turns (docs/decisions/0001-fair-share.md).
 
 Jobs wait in requirement classes, so that a pick costs the number of classes, not of jobs.
 """
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field
 from tron_core.capability import Requirements
 
 RANKS = 3
+MAX_REMEMBERED = 4096
+"""Persons without a waiting job, in one priority class, whose last turn is remembered while others wait."""
 MAX_PASSED = 3
 """How often a waiting job may be passed over in favour of one whose model is loaded."""
 
@@ -52,14 +55,19 @@ class Waiting:
 
 @dataclass(slots=True)
 class _Person:
-    """Somebody with waiting jobs in one priority class."""
+    """Somebody with waiting jobs in one priority class, or whose turn there is not long ago. ``turn`` counts those that
+    were served before, when the person began to wait or was served last."""
 
     tag: float
+    turn: int
     waiting: int = 0
 
 
-Order = tuple[int, int, float, float]
-"""(rank, 0 for returned, tag, created_at): the smallest goes first."""
+Place = tuple[float, int, float]
+"""(tag, turn, created_at)"""
+
+Order = tuple[int, int, Place]
+"""(rank, 0 for returned, place): the smallest goes first."""
 
 
 @dataclass(slots=True)
@@ -69,7 +77,7 @@ class _Line:
 
     returned: deque[Waiting] = field(default_factory=deque)
     queues: dict[str, deque[Waiting]] = field(default_factory=dict)
-    heap: list[tuple[float, float, int, str]] = field(default_factory=list)
+    heap: list[tuple[Place, int, str]] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
 
 
@@ -81,6 +89,9 @@ class FairQueue:
         self._counts: dict[ClassKey, int] = {}
         self._persons: list[dict[str, _Person]] = [{} for _ in range(RANKS)]
         self._virtual = [0.0] * RANKS
+        self._resting: list[list[tuple[float, str]]] = [[] for _ in range(RANKS)]
+        self._waiting = [0] * RANKS
+        self._turns = 0
         self._jobs: dict[str, Waiting] = {}
         self._token = 0
 
@@ -108,8 +119,7 @@ class FairQueue:
             raise ValueError(f"job {job.id} waits already")
         self._jobs[job.id] = job
         self._counts[job.key] = self._counts.get(job.key, 0) + 1
-        person = self._persons[job.rank].setdefault(job.requester, _Person(self._virtual[job.rank]))
-        person.waiting += 1
+        person = self._arrive(job)
         lines = self._lines.setdefault(job.key, [_Line() for _ in range(RANKS)])
         line = lines[job.rank]
         if job.returned:
@@ -118,7 +128,28 @@ class FairQueue:
         queue = line.queues.setdefault(job.requester, deque())
         queue.append(job)
         if len(queue) == 1:
-            self._push(line, job.requester, person.tag, job.created_at)
+            self._push(line, job, person)
+
+    def _arrive(self, job: Waiting) -> _Person:
+        persons = self._persons[job.rank]
+        person = persons.get(job.requester)
+        if person is None:
+            person = persons[job.requester] = _Person(self._virtual[job.rank], self._turns)
+        person.waiting += 1
+        self._waiting[job.rank] += 1
+        if person.waiting == 1:
+            self._advance(job.rank, person.tag)
+        return person
+
+    def _advance(self, rank: int, virtual: float) -> None:
+        """Move the virtual time on; whose turn lies behind it is as good as new."""
+        self._virtual[rank] = max(self._virtual[rank], virtual)
+        resting = self._resting[rank]
+        while resting and (resting[0][0] <= self._virtual[rank] or len(resting) > MAX_REMEMBERED):
+            tag, requester = heapq.heappop(resting)
+            person = self._persons[rank].get(requester)
+            if person is not None and not person.waiting and person.tag <= tag:
+                del self._persons[rank][requester]
 
     def remove(self, job: str) -> Waiting | None:
         """Take a job out without serving it (cancelled, expired); None where it does not wait."""
@@ -130,10 +161,10 @@ class FairQueue:
     def take(self, job: Waiting) -> None:
         """Serve a job: it leaves the queue, and its requester is charged its cost."""
         person = self._persons[job.rank][job.requester]
+        self._turns += 1
         if not job.returned:
-            virtual = max(self._virtual[job.rank], person.tag)
-            self._virtual[job.rank] = virtual
-            person.tag = virtual + job.cost
+            self._advance(job.rank, person.tag)
+            person.tag, person.turn = self._virtual[job.rank] + job.cost, self._turns
         self._forget(job)
 
     def head(self, key: ClassKey) -> tuple[Order, Waiting] | None:
@@ -146,7 +177,7 @@ class FairQueue:
                 line.returned.popleft()
             if line.returned:
                 job = line.returned[0]
-                return (rank, 0, 0.0, job.created_at), job
+                return (rank, 0, (0.0, 0, job.created_at)), job
             found = self._first(rank, line)
             if found is not None:
                 return found
@@ -171,39 +202,30 @@ class FairQueue:
 
     def _first(self, rank: int, line: _Line) -> tuple[Order, Waiting] | None:
         while line.heap:
-            tag, _, token, requester = line.heap[0]
+            place, token, requester = line.heap[0]
             if line.tokens.get(requester) != token:
                 heapq.heappop(line.heap)
                 continue
-            queue = line.queues[requester]
-            while queue and queue[0].gone:
-                queue.popleft()
-            if not queue:
-                heapq.heappop(line.heap)
-                del line.queues[requester], line.tokens[requester]
-                continue
-            job = queue[0]
-            current = self._persons[rank][requester].tag
-            if tag < current:
-                heapq.heappop(line.heap)
-                self._push(line, requester, current, job.created_at)
-                continue
-            return (rank, 1, current, job.created_at), job
+            job = line.queues[requester][0]
+            person = self._persons[rank][requester]
+            if place == (person.tag, person.turn, job.created_at):
+                return (rank, 1, place), job
+            heapq.heappop(line.heap)
+            self._push(line, job, person)
         return None
 
-    def _push(self, line: _Line, requester: str, tag: float, created_at: float) -> None:
+    def _push(self, line: _Line, job: Waiting, person: _Person) -> None:
         self._token += 1
-        line.tokens[requester] = self._token
-        heapq.heappush(line.heap, (tag, created_at, self._token, requester))
+        line.tokens[job.requester] = self._token
+        heapq.heappush(line.heap, ((person.tag, person.turn, job.created_at), self._token, job.requester))
+        if len(line.heap) > 2 * len(line.tokens) + 16:  # most of it are persons who are not in this line any more
+            line.heap = [item for item in line.heap if line.tokens.get(item[2]) == item[1]]
+            heapq.heapify(line.heap)
 
     def _forget(self, job: Waiting) -> None:
         job.gone = True
         del self._jobs[job.id]
-        persons = self._persons[job.rank]
-        person = persons[job.requester]
-        person.waiting -= 1
-        if person.waiting == 0:
-            del persons[job.requester]
+        self._leave(job)
         line = self._lines[job.key][job.rank]
         queue = line.returned if job.returned else line.queues[job.requester]
         while queue and queue[0].gone:
@@ -213,6 +235,19 @@ class FairQueue:
         self._counts[job.key] -= 1
         if self._counts[job.key] == 0:
             del self._counts[job.key], self._lines[job.key]
+
+    def _leave(self, job: Waiting) -> None:
+        """Count a person's job out; who has no other rests, and while others wait their turn is remembered."""
+        rank = job.rank
+        person = self._persons[rank][job.requester]
+        person.waiting -= 1
+        self._waiting[rank] -= 1
+        if not self._waiting[rank]:
+            self._persons[rank].clear()
+            self._resting[rank].clear()
+        elif not person.waiting:
+            heapq.heappush(self._resting[rank], (person.tag, job.requester))
+            self._advance(rank, self._virtual[rank])
 
 
 @dataclass(frozen=True, slots=True)
