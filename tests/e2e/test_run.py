@@ -215,6 +215,7 @@ def test_a_hub_with_a_worker_needs_nothing_else_and_ends_with_status_0(
         place.clear()
 
 
+@pytest.mark.timeout(8 * DEADLINE)
 def test_the_demo_runs_twice_in_one_folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = _install_echo(tmp_path_factory.mktemp("echo"), DEMO)
     environment["TRON_DATABASE__URL"] = "mysql+pymysql://nobody@127.0.0.1:1/nothing"  # another hub's: not the demo's
@@ -225,7 +226,7 @@ def test_the_demo_runs_twice_in_one_folder(tmp_path: Path, tmp_path_factory: pyt
             env=environment,
             text=True,
             capture_output=True,
-            timeout=DEADLINE,
+            timeout=3 * DEADLINE,
             check=False,
         )
         assert result.returncode == 0, result.stderr
