@@ -193,6 +193,14 @@ def test_a_default_of_an_enum_is_described_by_its_value() -> None:
     assert spec.default == "tall"
 
 
+def test_a_large_limit_is_said_in_full() -> None:
+    class Seeded(tron.Params):
+        seed: int = tron.Setting(-1, ge=-1, le=2**32 - 1)
+
+    (spec,) = fields_of(Seeded)
+    assert allowed_values(spec) == "a whole number from -1 to 4294967295"
+
+
 def test_what_is_allowed_is_said_in_words() -> None:
     assert allowed_values(SPECS["strength"]) == "a number from 0 to 1"
     assert allowed_values(SPECS["tiling"]) == "true or false"

@@ -44,9 +44,7 @@ class Attachment(str):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[Any], handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_after_validator_function(
-            cls, core_schema.str_schema(pattern=ATTACHMENT_PATTERN)
-        )
+        return core_schema.no_info_after_validator_function(cls, core_schema.str_schema(pattern=ATTACHMENT_PATTERN))
 
 
 def Prompt(help: str, *, max_length: int = MAX_PROMPT, default: Any = ...) -> Any:
@@ -296,11 +294,11 @@ def allowed_values(spec: FieldSpec) -> str:
         "attachments": f"the ids of at most {MAX_FILES} uploads or artifacts ({spec.accept})",
     }[spec.type]
     if spec.ge is not None and spec.le is not None:
-        return f"{words} from {spec.ge:g} to {spec.le:g}"
+        return f"{words} from {spec.ge:.16g} to {spec.le:.16g}"
     if spec.ge is not None:
-        return f"{words} of at least {spec.ge:g}"
+        return f"{words} of at least {spec.ge:.16g}"
     if spec.le is not None:
-        return f"{words} of at most {spec.le:g}"
+        return f"{words} of at most {spec.le:.16g}"
     return words
 
 

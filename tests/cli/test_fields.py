@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tron_core as tron
-from tron_core.cli.fields import Field, Files, command_line, fields_of_schema, file_of, read_words, rows_of
+from tron_core.cli.fields import Field, Files, command_line, fields_of_schema, file_of, read_words, require_all, rows_of
 from tron_core.errors import InvalidParams
 
 
@@ -89,6 +89,17 @@ def test_what_cannot_be_read_is_said_with_what_is_allowed(line: str, sentence: s
     with pytest.raises(InvalidParams) as caught:
         read(line)
     assert sentence in caught.value.message
+
+
+def test_a_field_that_must_be_given_is_missed() -> None:
+    class Enlarge(tron.Params):
+        image: tron.Attachment
+        factor: int = tron.Setting(2)
+
+    fields = fields_of_schema(Enlarge.model_json_schema())
+    require_all(["image"], fields)
+    with pytest.raises(InvalidParams, match="--image is required: a file, or the id of an upload or artifact"):
+        require_all(["factor"], fields)
 
 
 def test_words_need_a_field_that_takes_them() -> None:

@@ -110,6 +110,8 @@ def test_without_a_run_file_there_is_no_hub(folder: Path) -> None:
     assert find_hub(load()) is None
     with pytest.raises(ConfigError, match="start one with `tron run`"):
         require_hub(load())
+    with pytest.raises(ConfigError, match="--token: no hub runs in"):
+        find_hub(load(), token="somebody's")
 
 
 def test_the_file_of_a_hub_that_was_killed_is_not_believed(folder: Path) -> None:

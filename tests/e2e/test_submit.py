@@ -31,3 +31,7 @@ def test_a_picture_is_enlarged_from_the_command_line(make_site: Sites, tmp_path:
     with Image.open(HARBOUR) as before, Image.open(made) as after:
         after.load()
         assert after.size == (before.width * 4, before.height * 4)
+
+    wrong = site.tron("submit", "upscale", "--image", __file__, log="wrong")
+    assert wrong.wait() == 2
+    assert f"image ({__file__}): it is text/plain; allowed: image/*" in wrong.words()

@@ -7,7 +7,7 @@ import difflib
 import json
 import re
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -127,6 +127,13 @@ def read_words(words: Sequence[str], fields: Mapping[str, Field]) -> tuple[dict[
     if text:
         _take_text(" ".join(text), params, fields)
     return params, [Files(fields[name], tuple(given)) for name, given in files.items()]
+
+
+def require_all(given: Iterable[str], fields: Mapping[str, Field]) -> None:
+    """Raise InvalidParams for the first field that must be given and is not among ``given``."""
+    missing = next((field for field in fields.values() if field.required and field.name not in set(given)), None)
+    if missing is not None:
+        raise InvalidParams(f"{missing.flag} is required: {missing.allowed}")
 
 
 def _pairs(words: Sequence[str], fields: Mapping[str, Field]) -> Iterator[tuple[str | None, str]]:

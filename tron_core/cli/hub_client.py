@@ -35,7 +35,12 @@ Url = Annotated[
 ]
 Token = Annotated[
     str | None,
-    typer.Option("--token", envvar="TRON_TOKEN", metavar="TOKEN", help="An access token for the hub of --url."),
+    typer.Option(
+        "--token",
+        envvar="TRON_TOKEN",
+        metavar="TOKEN",
+        help="The access token to use; unset, the local administrator's of the hub that runs here.",
+    ),
 ]
 
 
@@ -187,7 +192,8 @@ def _refusal(response: httpx.Response) -> TronError:
 def find_hub(loaded: Loaded, url: str | None = None, token: str | None = None) -> HubClient | None:
     """The hub of ``--url``, else the one that runs with this configuration; None where none does.
 
-    Raises ConfigError for a ``--url`` that is none, or without ``--token``.
+    ``token`` is used with either; the hub that runs here needs none. Raises ConfigError for a ``--url`` that is none or
+    without ``--token``, and for a ``--token`` where there is no hub to use it with.
     """
     if url is not None:
         if urlsplit(url).scheme not in ("http", "https"):
@@ -196,7 +202,11 @@ def find_hub(loaded: Loaded, url: str | None = None, token: str | None = None) -
             raise ConfigError("--url needs an access token of that hub: --token, or the variable TRON_TOKEN")
         return HubClient(url, token)
     running = find_running(loaded)
-    return None if running is None else client_of(running, loaded)
+    if running is None:
+        if token is not None:
+            raise ConfigError(f"--token: no hub runs in {loaded.folder} to use it with; name another with --url")
+        return None
+    return client_of(running, loaded, token)
 
 
 def require_hub(loaded: Loaded, url: str | None = None, token: str | None = None) -> HubClient:
@@ -226,9 +236,12 @@ def find_running(loaded: Loaded) -> Running | None:
     return running if answer.status_code == 200 else None
 
 
-def client_of(running: Running, loaded: Loaded) -> HubClient:
-    """Speak with the hub of a run file: directly, and where it has TLS, with nobody but the holder of its key."""
-    return HubClient(dialled(running.http), running.token, verify=_pinned(loaded), through_proxy=False)
+def client_of(running: Running, loaded: Loaded, token: str | None = None) -> HubClient:
+    """Speak with the hub of a run file: directly, and where it has TLS, with nobody but the holder of its key.
+
+    As its local administrator, or as whoever ``token`` is of.
+    """
+    return HubClient(dialled(running.http), token or running.token, verify=_pinned(loaded), through_proxy=False)
 
 
 def dialled(address: str) -> str:

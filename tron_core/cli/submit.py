@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,20 +94,36 @@ def _print_fields(capability: dict[str, Any]) -> None:
 
 def _submit(ctx: typer.Context, client: HubClient, capability: dict[str, Any]) -> dict[str, Any]:
     """Read the fields, upload the files, submit; a field that is wrong is an error of usage."""
-    from tron_core.cli.fields import fields_of_schema, read_words
+    from tron_core.cli.fields import fields_of_schema, read_words, require_all
     from tron_core.errors import InvalidParams, TronError
 
+    fields = fields_of_schema(capability["schema"])
+    uploaded: dict[str, Path] = {}
     try:
-        params, files = read_words(ctx.args, fields_of_schema(capability["schema"]))
+        params, files = read_words(ctx.args, fields)
         here = [(each.field, _found(each)) for each in files]
+        require_all([*params, *(field.name for field, _ in here)], fields)
         for field, found in here:  # only now that all of them are there
-            ids = [client.upload(file)["id"] if isinstance(file, Path) else file for file in found]
+            ids = [_upload(client, file, uploaded) if isinstance(file, Path) else file for file in found]
             params[field.name] = ids if field.many else ids[0]
         return post_job(client, capability["name"], params)
     except TronError as error:
         if error.code == InvalidParams.code:
-            ctx.fail(error.message)
+            ctx.fail(_naming_files(error.message, uploaded))
         raise
+
+
+def _upload(client: HubClient, file: Path, uploaded: dict[str, Path]) -> str:
+    artifact: str = client.upload(file)["id"]
+    uploaded[artifact] = file
+    return artifact
+
+
+def _naming_files(sentence: str, uploaded: Mapping[str, Path]) -> str:
+    """``sentence`` with the files as they were given: whoever gave a path has not seen the upload's id."""
+    for artifact, file in uploaded.items():
+        sentence = sentence.replace(artifact, str(file))
+    return sentence
 
 
 def _found(files: Files) -> list[Path | str]:
