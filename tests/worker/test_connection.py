@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from random import Random
 
 import pytest
 from scripted_hub import Impatient, ScriptedHub, until
@@ -24,6 +25,7 @@ class Recorder:
     def __init__(self) -> None:
         self.messages: list[FromHub] = []
         self.log: list[str] = []
+        self.holding = False
 
     def hello(self) -> Hello:
         return Hello(worker="w", capabilities={})
@@ -39,6 +41,18 @@ class Recorder:
 
     def connection_changed(self, text: str) -> None:
         self.log.append(text)
+
+
+class Ceilings(Impatient):
+    """Waits for nothing either, and remembers how long it might have waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[float] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.asked.append(b)
+        return a
 
 
 class Line:
@@ -65,13 +79,13 @@ async def hub() -> AsyncIterator[ScriptedHub]:
 
 
 @asynccontextmanager
-async def connect(hub: ScriptedHub, token: str = "good") -> AsyncIterator[Line]:
+async def connect(hub: ScriptedHub, token: str = "good", random: Random | None = None) -> AsyncIterator[Line]:
     address = hub_address(hub.url, http=hub.http)
     auth = WorkerAuth.model_validate({"api_key": {"client_id": "c", "api_key": "k"}, "token": {"access_token": token}})
     async with http_client(address) as http:
         peer = Recorder()
         tokens = TokenSource(auth, hub.http + TOKEN_PATH, http)
-        line = Line(hub, peer, HubConnection(address, tokens, peer, user_agent="test", random=Impatient()))
+        line = Line(hub, peer, HubConnection(address, tokens, peer, user_agent="test", random=random or Impatient()))
         try:
             yield line
         finally:
@@ -122,6 +136,18 @@ async def test_a_hub_in_trouble_is_tried_again(hub: ScriptedHub) -> None:
         await (await hub.session()).welcome()
         await until(lambda: line.connection.online)
     assert line.peer.log[0] == "the hub answers HTTP 503 not now; trying again in 0.0 s"
+
+
+@pytest.mark.parametrize(("holding", "longest"), [(False, 30.0), (True, 5.0)])
+async def test_a_worker_that_holds_work_comes_back_before_the_hub_gives_it_to_others(
+    hub: ScriptedHub, holding: bool, longest: float
+) -> None:
+    hub.refuse_with = HTTPStatus.SERVICE_UNAVAILABLE
+    ceilings = Ceilings()
+    async with connect(hub, random=ceilings) as line:
+        line.peer.holding = holding
+        await until(lambda: len(ceilings.asked) >= 8)
+    assert max(ceilings.asked) == longest
 
 
 async def test_a_hub_that_does_not_welcome_is_tried_again(hub: ScriptedHub) -> None:

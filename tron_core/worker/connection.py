@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from tron_core.hub import protocol
 from tron_core.hub.protocol import Drain, Fault, FromHub, Heartbeat, Hello, Message, Rejected, Welcome
 from tron_core.worker.address import HubAddress
-from tron_core.worker.backoff import wait_after
+from tron_core.worker.backoff import CAP, wait_after
 from tron_core.worker.stopped import ExitCode, WorkerStopped
 from tron_core.worker.tokens import TokenSource
 
@@ -25,8 +25,12 @@ OPEN_TIMEOUT = 60.0
 """Seconds for the opening handshake: the hub may take 45 to refuse."""
 WELCOME_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 5.0
-PING_INTERVAL, PING_TIMEOUT = 20.0, 60.0
-"""Seconds; a hub that is gone without a word is noticed so."""
+PING_INTERVAL, PING_TIMEOUT = 10.0, 20.0
+"""Seconds. A hub that is gone without a word is noticed so, and a worker that changed its address comes back before the
+hub gives its work to others: it does so a minute after the last word."""
+HOLDING_CAP = 5.0
+"""Seconds of the longest wait between two tries while there is work that the hub keeps for this worker: for 30 s,
+unless ``scheduling.resume_grace`` says otherwise."""
 STABLE = 10.0
 """Seconds after which a session counts as sound, so that earlier failures are forgotten."""
 TRUSTED = 60.0
@@ -37,6 +41,10 @@ EARLY = 0.7
 
 class Peer(Protocol):
     """What the connection speaks for. ``received`` does not wait, so that the hub's frames are always read."""
+
+    @property
+    def holding(self) -> bool:
+        """Whether there is work, done or not, that the hub keeps for this worker."""
 
     def hello(self) -> Hello:
         """The first message of a session."""
@@ -127,7 +135,8 @@ class HubConnection:
             if self._closing.is_set():
                 return
             failures = 1 if self._monotonic() - began >= STABLE else failures + 1
-            await self._wait(wait_after(failures, self._random), reason)
+            cap = HOLDING_CAP if self._peer.holding else CAP
+            await self._wait(wait_after(failures, self._random, cap=cap), reason)
 
     async def _wait(self, seconds: float, reason: str) -> None:
         self._peer.connection_changed(f"{reason}; trying again in {seconds:.1f} s")

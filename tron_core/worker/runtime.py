@@ -187,6 +187,10 @@ class Worker:
 
     # The connection's Peer
 
+    @property
+    def holding(self) -> bool:
+        return len(self._attempts) > 0
+
     def hello(self) -> Hello:
         return Hello(
             worker=self._view.name,
