@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from datetime import datetime
 from typing import Any
 
@@ -233,7 +234,7 @@ async def test_the_local_administrators_token_needs_no_database(auth: Auth, cloc
     clock.advance(10 * REFRESH_SECONDS)
     principal = await auth.authenticate(token)
     assert principal.is_admin
-    assert principal.requester == "api:local"
+    assert principal.requester == f"console:{getpass.getuser()}"
 
 
 async def test_a_listener_that_fails_does_not_keep_the_next_from_hearing(auth: Auth, revoked: Any) -> None:

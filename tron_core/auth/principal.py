@@ -23,17 +23,19 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A verified caller: its credential, its user, its scopes."""
+    """A verified caller: its credential, its user, its scopes; ``frontend`` is ``console`` for who speaks with the
+    token of ``run.json``."""
 
     client_id: str
     user_id: int
     username: str
     scopes: frozenset[Scope]
+    frontend: str = "api"
 
     @property
     def requester(self) -> str:
         """The name under which this caller's jobs stand."""
-        return f"api:{self.username}"
+        return f"{self.frontend}:{self.username}"
 
     @property
     def is_admin(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -168,7 +169,8 @@ class Auth:
     def grant_local(self) -> str:
         """An administrator's token for ``run.json``: kept in memory, valid until this hub ends."""
         token = new_secret(ACCESS_PREFIX)
-        self._local[digest(token)] = Principal(LOCAL_USERNAME, 0, LOCAL_USERNAME, Scope.ADMIN.granted)
+        who = Principal(LOCAL_USERNAME, 0, getpass.getuser(), Scope.ADMIN.granted, frontend="console")
+        self._local[digest(token)] = who
         return token
 
     async def list_tokens(self, username: str | None = None) -> list[TokenView]:
