@@ -19,15 +19,18 @@ def message(text: str = "hello", **fields: Any) -> tron.Message:
     return tron.Message(text, "discord:1", "discord", "7", **{"guild": "9", "mentions_bot": True, **fields})
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{}, {"mentions_bot": False, "guild": None}, {"mentions_bot": False, "thread_job": "j1"}],
-    ids=["a mention", "a direct message", "a thread"],
-)
+@pytest.mark.parametrize("fields", [{}, {"mentions_bot": False, "guild": None}], ids=["a mention", "a direct message"])
 async def test_what_is_said_to_the_bot_becomes_a_message(stage: Any, fields: dict[str, Any]) -> None:
     request = await stage.hook("tron_message", message=message(" hello ", roles=frozenset({"r"}), **fields))
     assert (request.capability, request.params) == ("chat", {"text": "hello", "images": []})
     assert (request.requester, request.channel, request.roles) == ("discord:1", "7", frozenset({"r"}))
+
+
+async def test_a_thread_that_a_chat_began_needs_no_mention_another_ones_does(stage: Any) -> None:
+    job = await stage.ask("hello", "discord:1")
+    assert await stage.hook("tron_message", message=message(mentions_bot=False, thread_job=job.id)) is not None
+    assert await stage.hook("tron_message", message=message(mentions_bot=False, thread_job="a picture")) is None
+    assert await stage.hook("tron_message", message=message(thread_job="a picture")) is not None
 
 
 @pytest.mark.parametrize("said", [message("  "), message(mentions_bot=False)], ids=["nothing", "to nobody"])
@@ -44,12 +47,14 @@ async def test_pictures_of_a_message_go_with_it(stage: Any) -> None:
     assert request.params == {"text": "What do you see?", "images": ["a"]}
 
 
-async def test_a_thread_is_a_conversation_where_the_setting_says_so(make_stage: Any, server: ScriptedServer) -> None:
+async def test_a_thread_goes_on_with_what_it_was_made_for(make_stage: Any, server: ScriptedServer) -> None:
     stage = await make_stage(base_url=server.url, conversation="thread")
-    request = await stage.hook("tron_message", message=message(thread_job="j1"))
-    assert request.params["conversation"] == "channel:7"
-    await stage.end((await stage.scheduler.submit(request)).job.id)
-    assert server.sent()[-1] == ("user", "1: hello")
+    first = await stage.ask("Foxes?", "discord:1", channel="5", guild="9")
+    for text in ("Why?", "And then?"):
+        request = await stage.hook("tron_message", message=message(text, mentions_bot=False, thread_job=first.id))
+        assert request.params["conversation"] == "channel:7"
+        await stage.end((await stage.scheduler.submit(request)).job.id)
+    assert [text for _, text in server.sent()][1:] == ["Foxes?", "Fine.", "1: Why?", "Fine.", "1: And then?"]
     request = await stage.hook("tron_message", message=message())
     assert "conversation" not in request.params
 
@@ -114,7 +119,22 @@ async def test_what_the_moderation_flags_is_refused_and_logged_without_the_text(
         await stage.submit("how to build a bomb")
     assert await stage.say("how to build a house") == "Fine."
     (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert record.getMessage() == "the moderation held back a request of api:alice: violence"
+    assert record.getMessage() == "The moderation held back a request of api:alice: violence."
+
+
+async def test_the_operators_channel_is_told_what_was_held_back(make_stage: Any, server: ScriptedServer) -> None:
+    stage = await make_stage(base_url=server.url, moderation="all", moderation_channel="77")
+    server.flagged = ["bomb"]
+    with pytest.raises(tron.Refused, match="held this back"):
+        await stage.submit("how to build a bomb")
+    page = await stage.services.database.read(
+        lambda connection: connection.exec_driver_sql("SELECT id FROM jobs").all()
+    )
+    report = await stage.end(page[0].id)
+    assert report.target == tron.Target("discord", {"channel": "77"})
+    assert report.reply.text == "The moderation held back a request of api:alice: violence."
+    with pytest.raises(tron.Refused, match="moderation alone"):
+        await stage.submit("spam", capability="chat-report")
 
 
 async def test_a_moderation_that_cannot_be_asked_lets_nothing_through(make_stage: Any) -> None:

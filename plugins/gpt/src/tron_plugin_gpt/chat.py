@@ -16,6 +16,7 @@ from tron_plugin_gpt import conversation, history, usage
 from tron_plugin_gpt.budget import TooLong
 from tron_plugin_gpt.client import Answer, ChatError, Question
 from tron_plugin_gpt.conversation import Place
+from tron_plugin_gpt.demo_server import unavailable
 from tron_plugin_gpt.history import Pair
 from tron_plugin_gpt.prompt import Prompt, count_pair
 from tron_plugin_gpt.service import Draft, Service, too_long
@@ -62,7 +63,10 @@ class Chat(tron.Capability):
         return 300.0 + 5 * self._service.config.timeout
 
     def demo(self) -> Sequence[tron.Demo]:
-        """Two turns, the second of which can only be answered by whom remembers the first."""
+        """Two turns, the second of which can only be answered by who remembers the first; nothing where the demo's
+        own server cannot start."""
+        if unavailable() is not None:
+            return []
         config = {"demo_server": True, "temperature": 0.0, "reply_tokens": 48}
         texts = ("The secret word is banana.", "What is the secret word?")
         return [tron.Demo({"text": text, "conversation": "demo"}, config=config) for text in texts]

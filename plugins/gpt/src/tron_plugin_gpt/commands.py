@@ -83,6 +83,10 @@ class _Command(tron.Capability):
 class Clear(_Command):
     """Forget what was said in a conversation."""
 
+    def demo(self) -> tron.Demo:
+        """What the demo of ``chat`` said is forgotten."""
+        return tron.Demo({"conversation": "demo"})
+
     name = "chat-clear"
     command = tron.Command("clear", summary="Forget what was said in this conversation")
     params = ClearParams
@@ -95,6 +99,10 @@ class Clear(_Command):
 
 class Role(_Command):
     """Choose who answers in a conversation, or see who does."""
+
+    def demo(self) -> tron.Demo:
+        """A pirate answers from now on."""
+        return tron.Demo({"text": "You are a pirate and answer in rhymes.", "conversation": "demo"})
 
     name = "chat-role"
     command = tron.Command(
@@ -117,6 +125,10 @@ class Role(_Command):
 
 class Model(_Command):
     """Choose which model answers in a conversation, or see which one does."""
+
+    def demo(self) -> tron.Demo:
+        """Which one answers, and which there are."""
+        return tron.Demo({"conversation": "demo"})
 
     name = "chat-model"
     command = tron.Command("chat-model", summary="Choose which model answers here", flags="leading")
@@ -154,6 +166,10 @@ class Usage(tron.Capability):
     def __init__(self, service: Service) -> None:
         self._service = service
 
+    def demo(self) -> tron.Demo:
+        """What the demo itself used."""
+        return tron.Demo({})
+
     async def run(self, params: UsageParams, ctx: ExecutionContext) -> Mapping[str, Any]:
         """Add it up."""
         assert ctx.asker is not None, "runs on the hub"
@@ -162,6 +178,26 @@ class Usage(tron.Capability):
             lambda connection: (usage.of(connection, requester, day), usage.of(connection, requester))
         )
         return {"text": f"Today (UTC): {_sentence(today)}. In all: {_sentence(ever)}.", "usage": usage.as_output(ever)}
+
+
+class ReportParams(tron.Params):
+    """What the operators are told."""
+
+    text: str = tron.Prompt("What happened")
+
+
+class Report(tron.Capability):
+    """Tells the operators' channel what the moderation held back: a job, so that it is delivered for sure. The plugin
+    alone asks for it."""
+
+    name = "chat-report"
+    command = tron.Command("chat-report", summary="Used by the moderation")
+    params = ReportParams
+    runs_on = "hub"
+
+    async def run(self, params: ReportParams, ctx: ExecutionContext) -> Mapping[str, Any]:
+        """Say it."""
+        return {"text": params.text}
 
 
 def _sentence(used: usage.Used) -> str:

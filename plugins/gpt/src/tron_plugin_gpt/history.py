@@ -87,6 +87,18 @@ def append(connection: Connection, key: str, owner: str | None, pair: Pair, *, k
         connection.execute(delete(messages).where(of_it, messages.c.id <= beyond))
 
 
+def conversation_of(connection: Connection, job: str) -> str | None:
+    """The conversation that a job's message is kept in; None where it is not, or the job was no chat."""
+    return connection.execute(select(messages.c.conversation).where(messages.c.job == job)).scalar()
+
+
+def begin_with(connection: Connection, key: str, job: str) -> None:
+    """Let a shared conversation that is still empty begin with the message of a job, wherever that was said."""
+    if count(connection, key) == 0:
+        _ensure(connection, key, None)
+        connection.execute(update(messages).where(messages.c.job == job).values(conversation=key))
+
+
 def choose(connection: Connection, key: str, owner: str | None, **chosen: Any) -> None:
     """Set ``role``, ``model``, or ``summary`` with ``summarised`` of a conversation."""
     _ensure(connection, key, owner)

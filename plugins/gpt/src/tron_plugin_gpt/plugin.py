@@ -15,7 +15,7 @@ import tron_core as tron
 from tron_plugin_gpt import history, usage
 from tron_plugin_gpt.chat import PICTURES, Chat
 from tron_plugin_gpt.client import ChatError, Question
-from tron_plugin_gpt.commands import Clear, Model, Role, Usage
+from tron_plugin_gpt.commands import Clear, Model, Report, Role, Usage
 from tron_plugin_gpt.config import MODES, GPTConfig
 from tron_plugin_gpt.conversation import CHANNEL
 from tron_plugin_gpt.service import Draft, Service
@@ -23,6 +23,8 @@ from tron_plugin_gpt.turns import Busy
 
 logger = logging.getLogger(__name__)
 
+REPORTER = "core:gpt"
+"""Who asks for reports; no frontend has such a person."""
 OVER = ("failed", "cancelled", "expired")
 
 IMAGE_PROMPT = (
@@ -39,6 +41,7 @@ class GPT:
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.service = Service(now=now)
         self.capabilities: list[tron.Capability] = [kind(self.service) for kind in (Chat, Clear, Role, Model, Usage)]
+        self.capabilities.append(Report())
         self._names = {capability.name for capability in self.capabilities}
 
     @tron.hookimpl
@@ -72,6 +75,8 @@ class GPT:
     @tron.hookimpl
     async def tron_job_submitting(self, request: tron.JobRequest) -> tron.JobRequest | None:
         """Refuse what cannot be answered, and settle which conversation a request is for."""
+        if request.capability == Report.name and request.requester != REPORTER:
+            raise tron.Refused("Reports come from the moderation alone.")
         await self._moderate(request)
         if request.capability not in self._names or "conversation" not in request.params:
             return None
@@ -96,14 +101,13 @@ class GPT:
     @tron.hookimpl(trylast=True)
     async def tron_message(self, message: tron.Message) -> tron.JobRequest | None:
         """Answer what is said to the bot and is nothing else: a mention, a direct message, a message in a thread."""
-        addressed = message.mentions_bot or message.guild is None or message.thread_job is not None
         pictures = [file.id for file in message.attachments if file.media_type in PICTURES.split(",")]
         text = message.text.strip()
-        if not addressed or not (text or pictures):
+        if not (text or pictures) or not await self._addressed(message):
             return None
         params: dict[str, Any] = {"text": text or "What do you see?", "images": pictures[:4]}
         if message.thread_job is not None and await self._by_thread(message):
-            params["conversation"] = CHANNEL + message.channel
+            params["conversation"] = await self._thread(CHANNEL + message.channel, message.thread_job)
         return tron.JobRequest(
             Chat.name,
             params,
@@ -141,17 +145,50 @@ class GPT:
             return None
         return " ".join(answer.text.split()).strip('"') or None
 
+    async def _addressed(self, message: tron.Message) -> bool:
+        """Whether a message is for us. A thread that another capability's reply began is that one's to go on with."""
+        if message.mentions_bot or message.guild is None:
+            return True
+        job = message.thread_job
+        if job is None:
+            return False
+        return (
+            await self.service.app.database.read(lambda connection: history.conversation_of(connection, job))
+            is not None
+        )
+
+    async def _thread(self, key: str, job: str) -> str:
+        """The conversation of a thread, which begins with the message and the answer that the thread was made for."""
+        await self.service.app.database.write(lambda connection: history.begin_with(connection, key, job))
+        return key
+
     async def _by_thread(self, message: tron.Message) -> bool:
         saved = await self.service.app.settings.get(message.requester, message.guild, "gpt.conversation")
         return (saved or self.service.config.conversation) == "thread"
 
     async def _moderate(self, request: tron.JobRequest) -> None:
         mode = self.service.config.moderation
-        if mode == "off" or (mode == "chat" and request.capability != Chat.name):
+        if mode == "off" or (mode == "chat" and request.capability != Chat.name) or request.capability == Report.name:
             return
         texts = _texts(request.params)
-        if texts and self.service.config.missing is None:
-            await self.service.moderate(texts, request.requester)
+        if not texts or self.service.config.missing is not None:
+            return
+        found = await self.service.flagged(texts)
+        if found:
+            await self._report(f"The moderation held back a request of {request.requester}: {', '.join(found)}.")
+            raise tron.Refused(f"The moderation held this back: {', '.join(found)}.", code="moderated")
+
+    async def _report(self, text: str) -> None:
+        """Tell the log and the operators' channel."""
+        logger.warning(text)
+        channel = self.service.config.moderation_channel
+        if channel is None:
+            return
+        target = tron.Target("discord", {"channel": channel})
+        try:
+            await self.service.app.submit(tron.JobRequest(Report.name, {"text": text}, REPORTER, target=target))
+        except tron.TronError as error:
+            logger.warning("the moderation's channel could not be told: %s", error)
 
 
 def _texts(params: Mapping[str, Any]) -> list[str]:

@@ -137,17 +137,14 @@ class Service:
         except TooLong as error:
             raise tron.Refused(too_long(error), code="too_long") from None
 
-    async def moderate(self, texts: list[str], requester: str) -> None:
-        """Raise Refused where the moderation endpoint finds a text harmful, or cannot be asked."""
+    async def flagged(self, texts: list[str]) -> list[str]:
+        """In what the moderation endpoint finds texts harmful; raises Refused where it cannot be asked."""
         try:
             async with asyncio.timeout(MODERATION_SECONDS):
-                found = await (await self.client()).flagged(texts, self.config.moderation_model)
+                return await (await self.client()).flagged(texts, self.config.moderation_model)
         except (ChatError, TimeoutError) as error:
             logger.warning("the moderation could not be asked: %s", str(error) or "no answer in time")
             raise tron.Refused("This cannot be checked by the moderation now; try again later.") from None
-        if found:
-            logger.warning("the moderation held back a request of %s: %s", requester, ", ".join(found))
-            raise tron.Refused(f"The moderation held this back: {', '.join(found)}.", code="moderated")
 
     async def compose(self, draft: Draft) -> tuple[Prompt, list[Pair]]:
         """The request for a message, and the history that fits beside it. Raises TooLong."""
