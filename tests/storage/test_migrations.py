@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, make_url
 
 from tron_core.errors import ConfigError
-from tron_core.storage import migrations
+from tron_core.storage import migrations, revisions
 from tron_core.storage.database import Database
 from tron_core.storage.engine import Access, make_engine, resolve_url
 from tron_core.storage.migrations import Applied, Current, Drift
@@ -38,6 +39,15 @@ def upgrade():
 NOTES = 'op.create_table("{prefix}_notes", sa.Column("id", sa.Integer, primary_key=True), sa.Column("text", sa.Text))'
 
 Install = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def only_what_a_test_installs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever plugins the environment has, their tables are no matter of these tests."""
+    there = set(entry_points(group=revisions.GROUP).names)
+    monkeypatch.setattr(
+        revisions, "entry_points", lambda group: [each for each in entry_points(group=group) if each.name not in there]
+    )
 
 
 @pytest.fixture
