@@ -244,7 +244,7 @@ def test_5_a_database_that_does_not_answer(only: Callable[[str], None]) -> None:
 def test_6_a_clock_that_is_not_that_of_others(only: Callable[[str], None], discord: type[Discord]) -> None:
     only("clock")
     discord.date = time.time() - 600
-    diagnosed("fail", "this machine's clock is 600 s ahead of that of http://127.0.0.1", "timedatectl set-ntp true")
+    diagnosed("fail", "s ahead of that of http://127.0.0.1", "timedatectl set-ntp true")
 
 
 def test_6_a_clock_that_was_set_back(only: Callable[[str], None], here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
