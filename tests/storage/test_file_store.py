@@ -36,6 +36,13 @@ async def test_what_was_put_is_there_with_its_size_digest_and_head(store: FileSt
     assert files(store) == [f"{KEY}/x.bin"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+async def test_others_go_through_the_folder_but_do_not_look_round_in_it(store: FileStore) -> None:
+    await store.put(KEY, "x.bin", in_chunks(b"bytes"), max_bytes=5)
+    assert store.root.stat().st_mode & 0o777 == 0o711
+    assert (store.root / KEY / "x.bin").stat().st_mode & 0o004
+
+
 async def test_an_empty_file_is_a_file(store: FileStore) -> None:
     assert (await store.put(KEY, "x.bin", in_chunks(b""), max_bytes=1)).size == 0
     assert await everything(store.get(KEY, "x.bin")) == b""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from tron_core.errors import ConfigError
+from tron_core.private_file import PRIVATE
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection as PyMySQLConnection
@@ -73,6 +74,8 @@ def make_engine(url: URL, access: Access, *, synchronous: Synchronous = "full", 
     """An engine for a resolved URL that opens at most ``connections``; nothing is connected yet."""
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, poolclass=QueuePool, pool_size=connections, max_overflow=0)
+        if access is not Access.READ:
+            _make_private(engine, Path(str(url.database)))
         _prepare_sqlite(engine, access, synchronous)
         return engine
     engine = create_engine(
@@ -99,6 +102,16 @@ def _prepare_mysql(engine: Engine, access: Access) -> None:
         with connection.cursor() as cursor:
             for statement in session:
                 cursor.execute(statement)
+
+
+def _make_private(engine: Engine, file: Path) -> None:
+    """Let a new database be its owner's alone: hashes of passwords, conversations, the secret of the tickets. What
+    SQLite puts beside it has the same mode."""
+
+    @event.listens_for(engine, "do_connect")
+    def connecting(*_: Any) -> None:
+        with suppress(OSError):  # SQLite says it better
+            file.touch(mode=PRIVATE)
 
 
 def _prepare_sqlite(engine: Engine, access: Access, synchronous: Synchronous) -> None:

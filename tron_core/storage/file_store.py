@@ -73,8 +73,13 @@ class FileStore:
         return None
 
     def _prepare(self) -> None:
-        """Make the folders, and clear what a crash left half-written."""
-        self._incoming.mkdir(parents=True, exist_ok=True)
+        """Make the folders, and clear what a crash left half-written.
+
+        Others may go through the folder, as a web server must, but not look round in it: a file is had by its key.
+        """
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o711, exist_ok=True)
+        self._incoming.mkdir(mode=0o700, exist_ok=True)
         oldest = time.time() - ABANDONED_SECONDS
         for file in self._incoming.iterdir():
             if file.stat().st_mtime < oldest:
