@@ -21,6 +21,7 @@ from tron_core.job import Job, JobState, Outcome, StoredReply
 from tron_core.scheduling.views import LiveJob
 from tron_core.storage import migrations
 from tron_core.storage.database import Database
+from tron_core.storage.engine import resolve_url, sqlite_file
 from tron_core.storage.jobs import Move, NewDelivery, fetch, fetch_many, list_ids, move_job
 from tron_core.storage.tables import workers
 from tron_core.storage.workers import set_draining
@@ -32,8 +33,15 @@ REASON = "cancelled by an administrator"
 
 
 @contextmanager
-def open_administration(loaded: Loaded) -> Iterator[OfflineAdministration]:
-    """The database of ``loaded``, brought up to date as a hub would; raises ConfigError where it cannot be used."""
+def open_administration(loaded: Loaded, *, make: bool = True) -> Iterator[OfflineAdministration]:
+    """The database of ``loaded``, brought up to date as a hub would, and made where there is none unless ``make`` says
+    no; raises ConfigError where it cannot be used."""
+    file = sqlite_file(resolve_url(loaded.settings.database.url, loaded.folder))
+    if not (make or file is None or file.exists()):
+        raise ConfigError(
+            f"no hub runs in {loaded.folder}, and there is no database {file} yet: `tron init` or `tron run` makes one; "
+            "name another configuration with --config, or another hub with --url and --token"
+        )
     _bring_up_to_date(loaded)
     database = Database(loaded.settings.database.url, folder=loaded.folder)
     with asyncio.Runner() as runner:

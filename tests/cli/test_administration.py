@@ -116,7 +116,16 @@ def test_a_second_pair_leaves_the_first_valid() -> None:
     assert [each["revoked_at"] for each in data("tokens", "list")] == [None, None]
 
 
+def test_who_asks_in_a_folder_without_a_hub_makes_no_database_there(folder: Path) -> None:
+    for command in (("users", "list"), ("jobs", "list"), ("users", "ban", "alice"), ("create-client-tokens",)):
+        result = tron(*command, *(("--username", "gpu") if command == ("create-client-tokens",) else ()))
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert f"there is no database {folder / 'tron.db'} yet" in result.stderr
+    assert not list(folder.iterdir())
+
+
 def test_tokens_for_nobody_are_refused_in_one_sentence() -> None:
+    make_worker_user()
     result = tron("create-client-tokens", "--username", "nobody", "--output", "auth.json")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == "error: There is no user 'nobody'\n"

@@ -54,10 +54,12 @@ class Administration(Protocol):
 
 
 @contextmanager
-def administration(context: Context, url: str | None, token: str | None) -> Iterator[Administration]:
+def administration(
+    context: Context, url: str | None, token: str | None, *, make: bool = False
+) -> Iterator[Administration]:
     """The hub of ``--url``, or the one that runs with this configuration; where none does, its database.
 
-    Raises ConfigError where neither can be used.
+    A database that is not there is made where ``make`` says so: who asks for a list in a wrong folder finds none. Raises ConfigError where neither can be used.
     """
     loaded = context.load()
     client = find_hub(loaded, url, token)
@@ -67,7 +69,7 @@ def administration(context: Context, url: str | None, token: str | None) -> Iter
         return
     from tron_core.offline import open_administration  # loads the hub's libraries
 
-    with open_administration(loaded) as offline:
+    with open_administration(loaded, make=make) as offline:
         yield offline
 
 

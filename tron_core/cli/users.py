@@ -82,7 +82,7 @@ def _create(
     url: str | None,
     token: str | None,
 ) -> None:
-    with administration(context_of(ctx), url, token) as admin:
+    with administration(context_of(ctx), url, token, make=True) as admin:
         created = admin.create_user(username, password, email, scope.value)
     _say(created, as_json, f"{username} is a user with the scope {scope.value}")
 
