@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ T = TypeVar("T")
 DEADLINE = 30.0
 """Seconds that anything may take, on a machine that has other things to do."""
 PAUSE = 0.03
+PORTS = (20_000, 32_000)
 TRON = (sys.executable, "-m", "tron_core")
 
 LIMITS = {"requests_per_minute": 1_000_000, "login_attempts_per_minute": 1_000_000}
@@ -39,9 +41,14 @@ def eventually(find: Callable[[], T | None], what: str, *, seconds: float = DEAD
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at now; a hub keeps it over its restarts."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
+    """A port of this machine that nobody listens at now. A hub keeps it over its restarts, so it is not one of those
+    that the system gives to connections meanwhile."""
+    while True:
+        port = random.randrange(*PORTS)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
 
 

@@ -19,7 +19,8 @@ class TcpProxy:
     with what clients send.
 
     ``stall``: nothing passes any more, and nobody is told, as when a cable is pulled; what was sent arrives after
-    ``mend``. ``cut``: connections break, and new ones are refused.
+    ``mend``. ``lose``: the same for the present connections and for ever, as when an address changes; new ones are
+    fine. ``cut``: connections break, and new ones are refused.
     """
 
     def __init__(self, port: int, watch: Callable[[bytes], None] | None = None) -> None:
@@ -38,6 +39,9 @@ class TcpProxy:
 
     def stall(self) -> None:
         self._loop.call_soon_threadsafe(self._flows.clear)
+
+    def lose(self) -> None:
+        self._call(self._lose())
 
     def cut(self) -> None:
         self._call(self._break())
@@ -58,6 +62,11 @@ class TcpProxy:
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(self._accept, "127.0.0.1", 0)
 
+    async def _lose(self) -> None:
+        self._flows.clear()
+        self._flows = asyncio.Event()
+        self._flows.set()
+
     async def _break(self) -> None:
         self._refuses = True
         for writer in self._writers:
@@ -77,17 +86,21 @@ class TcpProxy:
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self._target)
         for source, sink, watch in ((reader, there_writer, self._watch), (there_reader, writer, _ignore)):
             self._writers.add(sink)
-            task = self._loop.create_task(self._carry(source, sink, watch))
+            task = self._loop.create_task(self._carry(source, sink, watch, self._flows))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _carry(
-        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, watch: Callable[[bytes], None]
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        watch: Callable[[bytes], None],
+        flows: asyncio.Event,
     ) -> None:
         try:
             while data := await source.read(CHUNK):
                 watch(data)
-                await self._flows.wait()
+                await flows.wait()
                 sink.write(data)
                 await sink.drain()
         except ConnectionError:

@@ -136,3 +136,21 @@ def test_a_worker_whose_network_is_gone_for_a_while_loses_no_work(
         assert [(each["name"], each["size"]) for each in shown["artifacts"]] == [("made.bin", 1_000_000)]
     assert site.journal.attempts("ended") == {job: [1] for job in every}
     assert delivered(site.journal, every) == {job: [1] for job in every}
+
+
+@pytest.mark.slow
+def test_a_worker_whose_line_is_dead_notices_and_goes_on_over_another(
+    make_site: Sites, make_proxy: Callable[..., TcpProxy]
+) -> None:
+    site = make_site(scheduling={"heartbeat_seconds": 5, "resume_grace": 30})
+    line = make_proxy(site.hub_port)
+    site.start_worker("w1", hub=f"ws://127.0.0.1:{line.port}")
+    job = site.api.submit(label="x", hold="go", seconds=120)
+    began(site.journal, job)
+    line.lose()
+    eventually(lambda: away(site.api) == {"w1"}, "the hub misses the worker")
+    eventually(lambda: not away(site.api), "the worker is back", seconds=45)
+    site.journal.release("go")
+    shown = site.api.reached(job, "succeeded")
+    assert [(each["number"], each["outcome"]) for each in shown["attempts"]] == [(1, "succeeded")]
+    assert site.journal.attempts("began") == {job: [1]}
