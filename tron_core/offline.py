@@ -39,8 +39,8 @@ def open_administration(loaded: Loaded, *, make: bool = True) -> Iterator[Offlin
     file = sqlite_file(resolve_url(loaded.settings.database.url, loaded.folder))
     if not (make or file is None or file.exists()):
         raise ConfigError(
-            f"no hub runs in {loaded.folder}, and there is no database {file} yet: `tron init` or `tron run` makes one; "
-            "name another configuration with --config, or another hub with --url and --token"
+            f"no hub runs in {loaded.folder}, and there is no database {file} yet: `tron init` or `tron run` makes "
+            "one; name another configuration with --config, or another hub with --url and --token"
         )
     _bring_up_to_date(loaded)
     database = Database(loaded.settings.database.url, folder=loaded.folder)
