@@ -16,10 +16,11 @@ from tron_core.auth.service import Auth
 from tron_core.auth.tickets import Tickets
 from tron_core.auth.tls import HubTls
 from tron_core.clock import Clock, SystemClock
-from tron_core.config import FILE, Loaded, Settings
+from tron_core.config import FILE, Loaded, Settings, is_loopback
 from tron_core.errors import ConfigError
 from tron_core.frontends.http.frontend import HttpFrontend
 from tron_core.hooks import hookimpl
+from tron_core.hub.gate import MAX_WAITING, MAX_WAITING_PER_ADDRESS
 from tron_core.hub.server import WorkerServer
 from tron_core.hub.session import Terms
 from tron_core.hub.tron_v1 import TronV1
@@ -122,7 +123,10 @@ class Hub:
         auth = Auth(database, clock)
         bus = self._bus()
         tls = _tls(settings)
-        workers = WorkerServer(settings.hub.host, settings.hub.port, ssl=tls.context if tls else None)
+        # On loopback all may come from one proxy.
+        each = MAX_WAITING if is_loopback(settings.hub.host) else MAX_WAITING_PER_ADDRESS
+        context = tls.context if tls else None
+        workers = WorkerServer(settings.hub.host, settings.hub.port, ssl=context, waiting_per_address=each)
         auth.when_revoked(workers.revoke)
         scheduler = Scheduler(
             plugins=plugins,
@@ -248,10 +252,11 @@ class Hub:
 
     async def _collect(self) -> None:
         while True:
-            keep_days = self.settings.artifacts.keep_days
-            if keep_days is not None:
-                removed = await self.services.artifacts.collect(keep_days)
-                logger.info("removed %d artifacts older than %g days", removed, keep_days)
+            try:
+                removed = await self.services.artifacts.collect(self.settings.artifacts.keep_days)
+                logger.info("removed %d artifacts that are too old or of no use", removed)
+            except Exception:
+                logger.exception("artifacts cannot be removed now; again in %g s", COLLECT_EVERY)
             await asyncio.sleep(COLLECT_EVERY)
 
     def _in_background(self, work: Coroutine[Any, Any, None], name: str) -> None:
@@ -268,9 +273,11 @@ class Hub:
         self.services.ready = lambda: False
         self.services.scheduler.stop_admitting()
         seconds = self.settings.hub.drain_seconds if drain_seconds is None else drain_seconds
-        if not await self.services.scheduler.drain(seconds):
-            logger.warning("jobs still run after %g s; they are taken up after the restart", seconds)
-        await self._stack.aclose()
+        try:
+            if not await self.services.scheduler.drain(seconds):
+                logger.warning("jobs still run after %g s; they are taken up after the restart", seconds)
+        finally:
+            await self._stack.aclose()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

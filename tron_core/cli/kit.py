@@ -31,10 +31,13 @@ The worker dials the hub and is never dialled itself: no port has to be opened o
 """
 
 
-def kit_files(loaded: Loaded, found: Addresses, api_key: dict[str, Any], token: dict[str, Any]) -> dict[str, bytes]:
+def kit_files(
+    loaded: Loaded, found: Addresses, api_key: dict[str, Any], token: dict[str, Any], ca: Path | None = None
+) -> dict[str, bytes]:
     """The kit's files by name. The hub's own key, and that of its authority, are never among them.
 
-    Raises ConfigError where the hub's certificate cannot be read.
+    ``ca`` is the authority of a proxy in front, unset that of the hub's own certificate. Raises ConfigError where a
+    certificate cannot be read.
     """
     import json
 
@@ -42,7 +45,7 @@ def kit_files(loaded: Loaded, found: Addresses, api_key: dict[str, Any], token: 
 
     section = {"url": found.hub, "http": found.http, "auth": AUTH}
     files = {AUTH: json.dumps({"api_key": api_key, "token": token}, indent=2).encode() + b"\n"}
-    authority = authority_pem(loaded)
+    authority = authority_pem(loaded, ca)
     if authority is not None:
         section["ca"] = CA
         files[CA] = authority
@@ -65,21 +68,23 @@ def write_kit(folder: Path, files: dict[str, bytes]) -> None:
         raise ConfigError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def authority_pem(loaded: Loaded) -> bytes | None:
+def authority_pem(loaded: Loaded, ca: Path | None = None) -> bytes | None:
     """What a worker must be given to trust the hub's certificate; None where every system trusts it already, or where
-    the hub has none.
+    the hub has none. ``ca`` says otherwise, and is only held to be certificates: a key has no place in a kit.
 
-    Raises ConfigError where the certificate cannot be read.
+    Raises ConfigError where the file cannot be read.
     """
     from tron_core.auth import certificates
 
-    file = loaded.settings.hub.tls_certificate
+    file = ca or loaded.settings.hub.tls_certificate
     if file is None:
         return None
     try:
         chain = certificates.load_chain(file.read_bytes())
     except OSError as error:
-        raise ConfigError(f"hub.tls_certificate: {file}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from None
+    if ca is not None:
+        return certificates.pem_of(chain)
     root = certificates.root_of(chain)
     return None if root is None else certificates.pem_of([root])
 

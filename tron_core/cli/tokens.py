@@ -40,6 +40,10 @@ def create_client_tokens(
     kit: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Make a folder to carry to the worker: `tron worker --kit DIR`.")
     ] = None,
+    ca: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="For the kit: the authority of a proxy's certificate; unset, the hub's own."),
+    ] = None,
     url: Url = None,
     token: Token = None,
 ) -> None:
@@ -58,7 +62,7 @@ def create_client_tokens(
     if output is not None:
         write_auth(output, api_key, pair)
     if kit is not None and found is not None:
-        write_kit(kit, kit_files(loaded, found, api_key, pair))
+        write_kit(kit, kit_files(loaded, found, api_key, pair, ca))
         typer.echo(f"{kit} is the worker's kit: carry it there, and see its README.txt", err=True)
     print_json(api_key)
     print_json(pair)

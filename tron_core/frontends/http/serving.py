@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ SHOWN = frozenset(
 # Should a browser think otherwise of the bytes: they run nothing, ask for nothing, and belong to nobody's origin.
 POLICY = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
 FOR_EVER = "public, max-age=31536000, immutable"
+
+
+INTERNAL = "x-tron-internal"
+"""The header in which nginx names its internal location of the artifacts, ``/internal/artifacts``."""
+_LOCATION = re.compile(r"(/[A-Za-z0-9_-]+)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,23 @@ def answer(artifact: Artifact, asked: Mapping[str, str]) -> Answer:
         return Answer(200, headers, whole)
     headers["Content-Range"] = f"bytes {span.start}-{span.end - 1}/{artifact.size}"
     return Answer(206, headers, span)
+
+
+def internal_path(artifact: Artifact, location: str | None) -> str | None:
+    """Where nginx finds the file in its internal ``location``; None without one, or for what cannot be one.
+
+    Whoever sends the header without an nginx in between gets no bytes, and learns nothing.
+    """
+    if location is None or not _LOCATION.fullmatch(location):
+        return None
+    return f"{location}/{artifact.key}/{artifact.filename}"
+
+
+def by_proxy(given: Answer, path: str) -> dict[str, str]:
+    """The headers of an answer whose bytes nginx sends: what it says itself of the part, it is not told."""
+    # It adds Accept-Ranges to the whole of a file, and not to a part.
+    its_own = {"Content-Length", "Content-Range", *(["Accept-Ranges"] if given.status == 200 else [])}
+    return {**{name: value for name, value in given.headers.items() if name not in its_own}, "X-Accel-Redirect": path}
 
 
 def _headers(artifact: Artifact, etag: str) -> dict[str, str]:

@@ -25,7 +25,11 @@ _FILE: dict[str, Any] = {"content": {"*/*": {"schema": {}}}}
 )
 @router.head("/{key}/{filename}", include_in_schema=False)
 async def get(key: str, filename: str, request: Request, hub: Hub) -> Response:
-    """``Range`` and ``If-None-Match`` are understood. What a browser might run is sent as a download."""
+    """``Range`` and ``If-None-Match`` are understood. What a browser might run is sent as a download.
+
+    An nginx in front says in ``X-Tron-Internal`` where it has the folder of the artifacts: then only the headers are
+    ours, and the bytes are sent by nginx.
+    """
     artifact = await hub.artifacts.by_key(key)
     if artifact.filename != filename:
         raise NotFound("there is no such artifact")
@@ -35,5 +39,8 @@ async def get(key: str, filename: str, request: Request, hub: Hub) -> Response:
         return problem(416, "range_not_satisfiable", detail, headers=answer.headers)
     if answer.span is None or request.method == "HEAD":
         return Response(status_code=answer.status, headers=answer.headers)
+    internal = serving.internal_path(artifact, request.headers.get(serving.INTERNAL))
+    if internal is not None and hub.settings.artifacts.url.startswith("file:"):
+        return Response(headers=serving.by_proxy(answer, internal))
     chunks = hub.artifacts.read(artifact, start=answer.span.start, end=answer.span.end)
     return StreamingResponse(chunks, answer.status, answer.headers)
