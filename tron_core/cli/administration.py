@@ -59,8 +59,8 @@ def administration(
 ) -> Iterator[Administration]:
     """The hub of ``--url``, or the one that runs with this configuration; where none does, its database.
 
-    A database that is not there is made where ``make`` says so: who asks for a list in a wrong folder is told, and finds
-    no file there afterwards. Raises ConfigError where neither can be used.
+    A database that is not there is made where ``make`` says so: who asks for a list in a wrong folder is told so, and
+    finds no file there afterwards. Raises ConfigError where neither can be used.
     """
     loaded = context.load()
     client = find_hub(loaded, url, token)

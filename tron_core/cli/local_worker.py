@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 USERNAME = "local-worker"
 LISTED_SECONDS = 120.0
 """What a worker gets to load its executors and connect; a slow machine reads large libraries then."""
+HUB_GONE_SECONDS = 1.0
+"""What a worker gets to end by itself after its hub."""
 
 
 class LocalWorker:
@@ -50,9 +52,10 @@ class LocalWorker:
         return self.process
 
     def stop(self) -> None:
-        """End it; nothing happens where it does not run."""
+        """End it once its hub has stopped: that had its time for running jobs, and nobody is left to take a result.
+        Nothing happens where it does not run."""
         if self.process is not None:
-            self.process.stop()
+            self.process.stop(drain_seconds=HUB_GONE_SECONDS)
 
     def _arguments(self, auth: Path) -> list[str]:
         hub, http = dialled(self._running.hub), dialled(self._running.http)

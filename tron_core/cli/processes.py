@@ -66,14 +66,17 @@ class TronProcess:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"  {line}" for line in lines[-TAIL:])
 
-    def stop(self) -> int:
-        """Let it end by itself, for STOP_SECONDS; then end it. Its exit status."""
-        self._process.terminate()
-        try:
-            return self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
+    def stop(self, *, drain_seconds: float = STOP_SECONDS) -> int:
+        """Let it end by itself, for ``drain_seconds``; ask again, which ends a drain; at last kill it. Its exit
+        status."""
+        for seconds in (drain_seconds, STOP_SECONDS):
+            self._process.terminate()
+            try:
+                return self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                continue
+        self._process.kill()
+        return self._process.wait()
 
 
 def wait_for(what: str, condition: Callable[[], bool], seconds: float, processes: Sequence[TronProcess]) -> None:
