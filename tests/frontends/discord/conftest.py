@@ -118,6 +118,22 @@ class Write(tron.Capability):
         return {"text": " ".join(words)}
 
 
+class Slow(tron.Capability):
+    """Takes its time: twenty steps."""
+
+    name = "slow"
+    command = tron.Command("slow", summary="Take some time")
+    params = WriteParams
+    runs_on = "hub"
+    pause = 0.01
+
+    async def run(self, params: Any, ctx: ExecutionContext) -> Mapping[str, Any]:
+        for step in range(1, 21):
+            await asyncio.sleep(self.pause)
+            ctx.progress(step / 20, step=step, steps=20)
+        return {"text": f"done {params.prompt}"}
+
+
 class AfarParams(tron.Params):
     prompt: str = tron.Prompt("Anything")
 
@@ -135,13 +151,14 @@ class StudioPlugin:
 
     def __init__(self) -> None:
         self.echo, self.paint, self.write, self.afar = Echo(), Paint(), Write(), Afar()
+        self.slow = Slow()
         self.heard: list[tron.Message] = []
         self.claims: Callable[[tron.Message], tron.JobRequest | None] = lambda message: None
         self.forgotten: list[str] = []
 
     @hookimpl
     def tron_register_capabilities(self) -> list[tron.Capability]:
-        return [self.echo, self.paint, self.write, self.afar]
+        return [self.echo, self.paint, self.write, self.afar, self.slow]
 
     @hookimpl
     async def tron_message(self, message: tron.Message) -> tron.JobRequest | None:

@@ -16,6 +16,7 @@ from tron_core.frontends.discord.buttons import open_view
 from tron_core.frontends.discord.content import Content, only
 from tron_core.frontends.discord.editor import Editor
 from tron_core.frontends.discord.nonces import nonce_of
+from tron_core.frontends.discord.splitting import LIMIT
 from tron_core.frontends.discord.wording import Shown, changed, sentence
 from tron_core.job import Job, JobEvent, JobState, Target
 from tron_core.scheduling.views import LiveJob
@@ -35,24 +36,27 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a card stands or will stand. ``answering`` is the message that it replies to, ``user`` who asked."""
+    """Where a card stands or will stand. ``answering`` is the message that it replies to, ``user`` who asked, and
+    whether the card must mention them, as it replies to nothing of theirs."""
 
     channel: int
     message: int | None = None
     answering: int | None = None
     user: int | None = None
+    mention: bool = False
 
     def target(self) -> Target:
         """The place as it is kept with the job."""
         values = {"channel": self.channel, "message": self.message, "answering": self.answering, "user": self.user}
-        return Target("discord", {name: str(value) for name, value in values.items() if value is not None})
+        address: dict[str, Any] = {name: str(value) for name, value in values.items() if value is not None}
+        return Target("discord", address | ({"mention": True} if self.mention else {}))
 
     @classmethod
     def of(cls, address: Mapping[str, Any]) -> Place:
         """The place that a job's target names; raises UndeliverableError where it names none."""
         try:
-            numbers = {name: int(address[name]) for name in cls.__slots__ if address.get(name) is not None}
-            return cls(**numbers)
+            numbers = {name: int(value) for name, value in address.items() if name != "mention"}
+            return cls(**numbers, mention=bool(address.get("mention")))
         except (TypeError, ValueError) as error:
             raise UndeliverableError(f"{dict(address)} is no place in Discord: {error}") from None
 
@@ -73,7 +77,11 @@ class Card:
 
     def content(self) -> Content:
         """What the message shows now."""
-        return self.final or Content(sentence(self.shown), view=open_view(self.job))
+        content = self.final or Content(sentence(self.shown), view=open_view(self.job))
+        if not self.place.mention or self.place.user is None:
+            return content
+        text = f"<@{self.place.user}> {content.text}"
+        return replace(content, text=text) if len(text) <= LIMIT else content
 
 
 class Cards:

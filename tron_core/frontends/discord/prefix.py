@@ -120,10 +120,10 @@ class PrefixCommands:
         """Where the card will stand: below the message, or as the guild decided."""
         where = (await self._desk.rules_of(caller.guild)).get("results", "reply")
         if where == "channel":
-            return Place(message.channel.id, user=caller.user)
+            return Place(message.channel.id, user=caller.user, mention=True)
         if where == "thread" and isinstance(message.channel, discord.TextChannel):
             thread = await message.create_thread(name=one_line(text, 90) or "Result")
-            return Place(thread.id, user=caller.user)
+            return Place(thread.id, user=caller.user, mention=True)
         return Place(message.channel.id, answering=message.id, user=caller.user)
 
     # Messages that are no commands

@@ -112,7 +112,7 @@ class Presses:
             return
         job = (await self._desk.services.scheduler.get(job_id)).job
         caller = self._reactor(payload)
-        place = Place(payload.channel_id, answering=message.id, user=caller.user)
+        place = Place(payload.channel_id, answering=message.id, user=caller.user, mention=True)
         try:
             await self._react(str(payload.emoji), job, caller, place)
         except TronError as error:

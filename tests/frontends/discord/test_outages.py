@@ -1,0 +1,180 @@
+"""Restarts, outages and refusals: no reply is lost, and none shows twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tron_core.errors import ConfigError
+from tron_core.testing.discord import FakeDiscord, Member, Place
+from tron_core.testing.discord.world import ATTACH_FILES, SEND_MESSAGES
+
+
+async def test_the_hub_is_ready_while_discord_is_down_and_replies_are_delivered_when_it_is_back(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await reply.until("hub")
+    port = discord.server.port
+    await discord.server.stop()
+    async with hubs.running(connected=False) as hub:
+        assert hub.services.ready()
+        studio.paint.let(50)
+        async with asyncio.timeout(10):
+            (live,), _ = await hub.services.scheduler.list_jobs()
+            async for event in hub.services.scheduler.watch(live.job.id):
+                if event.kind == "result":
+                    break
+        await discord.server.start(port)
+        await reply.until("painted a harbour")
+    assert len(general.replies) == 1
+
+
+async def test_a_restart_while_a_job_runs_goes_on_in_the_same_message(
+    hubs: Any, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        studio.paint.let(1)
+        await reply.until("25%")
+    async with hubs.running():
+        studio.paint.let(4)
+        await reply.until("painted a harbour")
+    assert len(general.replies) == 1
+
+
+async def test_a_second_ready_does_no_harm(hubs: Any, discord: FakeDiscord, alice: Member, general: Place) -> None:
+    async with hubs.running():
+        await discord.server.gateway.ready_again()
+        await alice.say("!echo hello")
+        await (await general.next_reply()).until("hello")
+
+
+async def test_a_lost_session_is_identified_anew(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place
+) -> None:
+    async with hubs.running():
+        await discord.server.gateway.drop()
+        await discord.connected()
+        await alice.say("!echo hello")
+        await (await general.next_reply()).until("hello")
+
+
+async def test_commands_are_registered_only_when_they_changed(hubs: Any, discord: FakeDiscord) -> None:
+    for _ in range(2):
+        async with hubs.running():
+            pass
+    assert discord.server.interactions.synced == 1
+
+
+async def test_a_wrong_token_leaves_the_hub_running(
+    hubs: Any, configured: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    configured["discord"]["token"] = "wrong"
+    async with hubs.running(connected=False) as hub:
+        async with asyncio.timeout(5):
+            while "refuses the token" not in caplog.text:  # noqa: ASYNC110 (a log has no event)
+                await asyncio.sleep(0.01)
+        assert hub.services.ready()
+
+
+async def test_without_the_message_content_intent_slash_commands_work(
+    hubs: Any, discord: FakeDiscord, alice: Member, caplog: pytest.LogCaptureFixture
+) -> None:
+    discord.server.gateway.privileged = False
+    async with hubs.running():
+        await discord.server.world.until(lambda: discord.server.gateway.identified == 1)
+        reply = await alice.slash("echo", text="hello")
+        await reply.until("hello")
+    assert "message content intent" in caplog.text
+
+
+async def test_a_message_that_was_deleted_meanwhile_is_posted_anew(
+    hubs: Any, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        asked = await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await alice.delete(reply.message)
+        studio.paint.let(4)
+        anew = await general.next_reply()
+        await anew.until("painted a harbour")
+        assert anew.answers == asked.id
+
+
+async def test_a_channel_that_is_gone_ends_the_delivery_and_its_requester_is_told(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        await general.next_reply()
+        del discord.server.world.channels[general.id]
+        studio.paint.let(4)
+        assert "cannot show the result" in (await alice.dm.next_reply()).content
+
+
+async def test_what_the_bot_may_not_is_said_before_anything_is_made(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place
+) -> None:
+    general.deny(ATTACH_FILES)
+    mute = discord.add_channel("mute")
+    mute.deny(SEND_MESSAGES)
+    async with hubs.running() as hub:
+        await alice.say("!paint a harbour")
+        assert "I lack permissions here: Attach Files" in (await general.next_reply()).content
+        await alice.say("!echo hello", place=mute)
+        assert "I may not write in" in (await alice.dm.next_reply()).content
+        jobs, _ = await hub.services.scheduler.list_jobs()
+        assert jobs == []
+
+
+async def test_a_result_of_a_slash_command_older_than_its_token_arrives(
+    hubs: Any, discord: FakeDiscord, alice: Member, studio: Any
+) -> None:
+    async with hubs.running():
+        reply = await alice.slash("paint", prompt="a harbour")
+        discord.server.interactions.expire()
+        studio.paint.let(4)
+        await reply.until("painted a harbour")
+
+
+async def test_a_failing_channel_holds_up_no_other(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any
+) -> None:
+    other = discord.add_channel("other")
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        discord.server.fail("PATCH", f"/channels/{general.id}/", 502, times=2)
+        studio.paint.let(4)
+        await alice.say("!echo hello", place=other)
+        await (await other.next_reply()).until("hello", seconds=2)
+        await reply.until("painted a harbour")  # discord.py tries again after 1 and 3 seconds
+
+
+async def test_a_post_that_is_repeated_shows_once(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place
+) -> None:
+    async with hubs.running() as hub:
+        await alice.say("!echo 4500")
+        reply = await general.next_reply()
+        await reply.until(lambda each: len(each.content) > 1000)
+        await general.next_reply()
+        await general.next_reply()
+        (live,), _ = await hub.services.scheduler.list_jobs()
+        frontend = hub._frontends["discord"]
+        for _ in range(2):  # as after a crash before the delivery was settled
+            await frontend.deliver("01ARZ3NDEKTSV4RRFFQ69G5FAV", live.job, live.job.reply)
+        assert len(general.replies) == 5  # three of the first delivery, and of the second its two further pages
+
+
+async def test_two_commands_of_one_name_are_refused_at_start(hubs: Any, studio: Any) -> None:
+    studio.afar.command = type(studio.afar.command)("queue")
+    with pytest.raises(ConfigError, match="Two commands are named /queue"):
+        async with hubs.running():
+            pass
