@@ -102,6 +102,7 @@ def test_what_does_not_fit_even_alone_is_said_with_its_size() -> None:
     assert Budget(1000, 100).room_beside(900) == 0
 
 
+@pytest.mark.slow
 async def test_500_turns_roll_over_and_none_exceeds_the_limit(
     make_stage: Any, server: ScriptedServer, encoding: tiktoken.Encoding
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import tiktoken
 from aiohttp import web
 from scripted_chat_server import ScriptedServer, answer, refused, streamed
 
@@ -41,6 +42,11 @@ async def test_what_rolls_over_is_told_in_a_summary(
     assert "Message 0 " in first
     assert second.startswith("Earlier: Summary 1.")
     assert "Message 0 " not in second
+    encoding = tiktoken.get_encoding("o200k_base")
+    for request in server.requests:
+        texts = [text for message in request["messages"] for text in message.values()]
+        tokens = sum(len(encoding.encode(text)) for text in texts) + 3 * len(request["messages"]) + 3
+        assert tokens <= 700 - request["max_tokens"]
     system = server.sent()[0][1]
     assert system.startswith("You are a helpful assistant. Answer briefly.")
     assert system.endswith(f"What was said before, in short: Summary {len(summarising)}.")

@@ -49,12 +49,12 @@ class Service:
     """Made with the plugin, brought to life by ``start``. ``now`` gives seconds since the epoch."""
 
     app: tron.App
-    config: GPTConfig
-    turns: Turns
     encodings: Encodings
 
     def __init__(self, *, now: Callable[[], float] = time.time) -> None:
         self.now = now
+        self.config = GPTConfig()
+        self.turns = Turns(self.config.max_waiting)
         self._client: ChatClient | None = None
         self._demo_server = DemoServer()
 
