@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tron_core.app import Hub
 from tron_core.config import Loaded, Settings
 from tron_core.hooks import hookimpl
 from tron_core.plugins import Plugins
+from tron_core.storage import migrations
 from tron_core.testing.discord import TOKEN, FakeDiscord, Member, Place
 from tron_core.worker.context import ExecutionContext, ExecutorError
 
@@ -195,6 +197,14 @@ def configured(discord: FakeDiscord) -> dict[str, Any]:
     }
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with every table: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrations.upgrade(f"sqlite:///{folder / 'tron.db'}", folder)
+    return folder / "tron.db"
+
+
 class Hubs:
     """Starts hubs on the same folder, one after the other, as restarts do."""
 
@@ -223,7 +233,10 @@ class Hubs:
 
 
 @pytest.fixture
-def hubs(tmp_path: Path, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord) -> Hubs:
+def hubs(
+    tmp_path: Path, migrated: Path, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord
+) -> Hubs:
+    shutil.copy(migrated, tmp_path / "tron.db")
     return Hubs(tmp_path, configured, studio, discord)
 
 
