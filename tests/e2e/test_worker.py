@@ -101,7 +101,7 @@ def test_a_large_file_delays_neither_heartbeats_nor_other_jobs(
             f"late, and {len(during)} tiny jobs took {statistics.median(during) * 1000:.0f} ms each, at most "
             f"{max(during) * 1000:.0f} ms (before: {statistics.median(before) * 1000:.0f} ms)"
         )
-    assert max(late) < HEARTBEAT
+    assert max(late) < 2 * HEARTBEAT  # three silent ones make a worker suspect
     assert max(during) < 2.0
 
 
