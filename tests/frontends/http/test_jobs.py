@@ -63,6 +63,13 @@ async def test_a_caller_may_wait_for_the_end(alice: httpx.AsyncClient) -> None:
     assert response.json()["reply"]["text"] == "hello hello"
 
 
+async def test_a_caller_may_wait_for_the_end_of_a_job_that_was_submitted_before(alice: httpx.AsyncClient) -> None:
+    job = (await alice.post("/jobs", json=ECHO)).json()["id"]
+    response = await alice.get(f"/jobs/{job}", headers={"Prefer": "wait=20"})
+    assert response.headers["preference-applied"] == "wait=20"
+    assert response.json()["reply"]["text"] == "hello hello"
+
+
 async def test_a_wait_that_is_over_answers_with_the_job_as_it_is(alice: httpx.AsyncClient) -> None:
     response = await alice.post("/jobs", json=HELD, headers={"Prefer": "wait=0"})
     assert response.status_code == 202

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from tron_core.auth.audit import Action
 from tron_core.auth.principal import Principal
 from tron_core.config import Settings
 from tron_core.errors import Forbidden, NotFound, Refused
@@ -152,8 +153,14 @@ def _states(given: list[JobState] | None) -> Sequence[JobState]:
 
 
 @router.get("/{job}", summary="Show a job", responses={200: {"model": JobShape}})
-async def show(live: OwnJob, shapes: Shapes) -> Response:
-    return Json(shapes.job(live))
+async def show(live: OwnJob, request: Request, hub: Hub, shapes: Shapes) -> Response:
+    """``Prefer: wait=N``: answer once the job is over, or after N seconds (at most 60)."""
+    headers = {}
+    seconds = wait_seconds(request)
+    if seconds is not None:
+        live = await _wait(hub.scheduler, live, seconds)
+        headers["Preference-Applied"] = f"wait={seconds}"
+    return Json(shapes.job(live), 200, headers)
 
 
 @router.delete("/{job}", status_code=202, summary="Cancel a job", responses={202: {"model": JobShape}})
@@ -161,13 +168,19 @@ async def cancel(live: OwnJob, caller: User, hub: Hub, shapes: Shapes) -> Respon
     """409 where the job is over already."""
     own = live.job.requester == caller.requester
     reason = "cancelled by its requester" if own else "cancelled by an administrator"
-    return Json(shapes.job(await hub.scheduler.cancel(live.job.id, reason)), 202)
+    cancelled = await hub.scheduler.cancel(live.job.id, reason)
+    if not own:
+        await hub.auth.audit.record(caller.requester, Action.JOB_CANCELLED, live.job.id)
+    return Json(shapes.job(cancelled), 202)
 
 
 @router.post("/{job}/retry", status_code=202, summary="Try a failed job again", responses={202: {"model": JobShape}})
-async def retry(live: OwnJob, hub: Hub, shapes: Shapes) -> Response:
+async def retry(live: OwnJob, caller: User, hub: Hub, shapes: Shapes) -> Response:
     """409 where the job did not fail."""
-    return Json(shapes.job(await hub.scheduler.retry(live.job.id)), 202)
+    retried = await hub.scheduler.retry(live.job.id)
+    if live.job.requester != caller.requester:
+        await hub.auth.audit.record(caller.requester, Action.JOB_RETRIED, live.job.id)
+    return Json(shapes.job(retried), 202)
 
 
 @router.post(
