@@ -54,6 +54,7 @@ class Forgetting:
         frontend, _, name = requester.partition(":")
         if frontend == "api":
             await self.auth.forget(name)
+        await self.auth.audit.forget([requester, name] if frontend == "api" else [requester])
         return Forgotten(requester, jobs, files, failed)
 
     async def _cancel_open(self, requester: str) -> None:

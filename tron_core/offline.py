@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -10,12 +11,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, select
 from ulid import ULID
 
+from tron_core.auth.audit import Action
 from tron_core.auth.principal import Scope
 from tron_core.auth.service import Auth
 from tron_core.clock import SystemClock
 from tron_core.config import Loaded
 from tron_core.errors import ConfigError, Conflict, NotFound
-from tron_core.frontends.http.routes import tokens, users
+from tron_core.frontends.http.routes import audit, tokens, users
 from tron_core.frontends.http.shapes import Shaper
 from tron_core.job import Job, JobState, Outcome, StoredReply
 from tron_core.scheduling.views import LiveJob
@@ -74,7 +76,9 @@ class OfflineAdministration:
         return [{**users.shape(user)} for user in self._run(self._auth.list_users())]
 
     def create_user(self, username: str, password: str, email: str | None, scope: str) -> Json:
-        return {**users.shape(self._run(self._auth.create_user(username, password, email=email, scope=Scope(scope))))}
+        user = self._run(self._auth.create_user(username, password, email=email, scope=Scope(scope)))
+        self._record(Action.USER_CREATED, user.username, scope=user.scope.value)
+        return {**users.shape(user)}
 
     def change_user(self, username: str, change: Mapping[str, Any]) -> Json:
         if "scope" in change:
@@ -83,22 +87,28 @@ class OfflineAdministration:
             self._run(self._auth.ban(username, change.get("ban_reason")))
         elif change.get("banned") is False:
             self._run(self._auth.unban(username))
+        self._record(Action.USER_CHANGED, username, **change)
         return {**users.shape(self._run(self._auth.get_user(username)))}
 
     def delete_user(self, username: str) -> None:
         self._run(self._auth.delete_user(username))
+        self._record(Action.USER_DELETED, username)
 
     def tokens(self, username: str | None) -> list[Json]:
         return [{**tokens.shape(view)} for view in self._run(self._auth.list_tokens(username))]
 
     def create_tokens(self, username: str) -> tuple[Json, Json]:
-        return self._run(self._auth.create_client_tokens(username))
+        api_key, token = self._run(self._auth.create_client_tokens(username))
+        self._record(Action.CREDENTIAL_CREATED, username, client_id=api_key["client_id"])
+        return api_key, token
 
     def revoke(self, token: str) -> None:
         if token.isascii() and token.isdigit():
             self._run(self._auth.revoke_token(int(token[:18])))
+            self._record(Action.TOKEN_REVOKED, token)
         else:
             self._run(self._auth.revoke_credential(token))
+            self._record(Action.CREDENTIAL_REVOKED, token)
 
     def jobs(self, states: list[str], capability: str | None, requester: str | None, limit: int) -> list[Json]:
         wanted = [JobState(state) for state in states]
@@ -121,6 +131,7 @@ class OfflineAdministration:
         move = _cancelled(found, self._clock.now())
         if not self._run(self._database.write(lambda connection: move_job(connection, move))):
             raise Conflict(f"Job {job} has changed meanwhile; try again.")
+        self._record(Action.JOB_CANCELLED, job)
         return self.job(job)
 
     def drain(self, worker: str, draining: bool) -> None:
@@ -128,6 +139,13 @@ class OfflineAdministration:
         if worker not in known:
             raise NotFound(f"There is no worker {worker!r}; known: {', '.join(known) or 'none'}.")
         self._run(self._database.write(lambda connection: set_draining(connection, worker, draining)))
+        self._record(Action.WORKER_CHANGED, worker, draining=draining)
+
+    def audit(self, actor: str | None, limit: int) -> list[Json]:
+        return [{**audit.shape(entry)} for entry in self._run(self._auth.audit.entries(limit=limit, actor=actor))]
+
+    def _record(self, action: Action, target: str, **detail: Any) -> None:
+        self._run(self._auth.audit.record(f"console:{_operator()}", action, target, **detail))
 
     def _fetch(self, job: str) -> Job:
         found = self._run(self._database.read(lambda connection: fetch(connection, job)))
@@ -140,6 +158,14 @@ class OfflineAdministration:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._run_until_complete(work)
+
+
+def _operator() -> str:
+    """Who has opened the database, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may know no names
+        return "unknown"
 
 
 def _worker_names(connection: Connection) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tron_core.api import DatabaseAccess
 from tron_core.auth import ledger, users
+from tron_core.auth.audit import Audit
 from tron_core.auth.errors import InvalidGrant
 from tron_core.auth.ledger import TokenView
 from tron_core.auth.passwords import Passwords
@@ -30,7 +31,7 @@ class Auth:
 
     Access tokens live an hour and refresh tokens 30 days by ``clock``. ``on_revoked`` is called with each client_id
     that may no longer be used (a token or credential revoked, a user banned, deleted or given another scope), so that
-    its open sessions end.
+    its open sessions end. ``audit`` is written by whoever lets an administrator in.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Auth:
     ) -> None:
         self._database = database
         self._clock = clock
+        self.audit = Audit(database, clock)
         self._passwords = passwords or Passwords()
         self._listeners: list[RevocationListener] = [] if on_revoked is None else [on_revoked]
         self._local: dict[bytes, Principal] = {}

@@ -52,6 +52,9 @@ class Administration(Protocol):
     def drain(self, worker: str, draining: bool) -> None:
         """Give a worker no more jobs, or again some."""
 
+    def audit(self, actor: str | None, limit: int) -> list[Json]:
+        """What administrators did, newest first."""
+
 
 @contextmanager
 def administration(
@@ -119,6 +122,9 @@ class RemoteAdministration:
 
     def drain(self, worker: str, draining: bool) -> None:
         self._client.post(f"/workers/{_part(worker)}/drain", {"draining": draining})
+
+    def audit(self, actor: str | None, limit: int) -> list[Json]:
+        return self._client.items("/audit", {"actor": actor, "limit": min(limit, 200)}, most=limit)
 
 
 def _part(value: str) -> str:

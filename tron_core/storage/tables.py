@@ -207,3 +207,15 @@ artifacts = Table(
     UniqueConstraint("job", "attempt", "name"),
     Index(None, "created_at"),
 )
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("at", Double, nullable=False),
+    Column("actor", String(96), nullable=False),
+    Column("action", String(32), nullable=False),
+    Column("target", String(128), nullable=False),
+    Column("detail", Json, nullable=False),
+    Index(None, "actor", "id"),
+)

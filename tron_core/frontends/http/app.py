@@ -14,6 +14,7 @@ from tron_core.frontends.http.middleware import Boundary
 from tron_core.frontends.http.page import page_routes
 from tron_core.frontends.http.routes import (
     artifacts,
+    audit,
     capabilities,
     health,
     jobs,
@@ -45,6 +46,7 @@ API_ROUTERS = (
     messages.router,
     plugins.router,
     users.router,
+    audit.router,
     tokens.router,
 )
 ROOT_ROUTERS = (health.router, artifacts.router)

@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from tron_core.auth.audit import Action
 from tron_core.errors import Unavailable
 from tron_core.frontends.http.auth import Admin
 from tron_core.frontends.http.bodies import Body, documented, json_body
@@ -49,4 +50,6 @@ async def post(caller: Admin, body: NewMessage, hub: Hub) -> Response:
     """503 while the hub is not connected to Discord, or has no bot token."""
     if hub.post_message is None:
         raise Unavailable("This hub has no Discord: set discord.token.")
-    return Json(await hub.post_message(body.channel_id, body.content, body.artifacts), 201)
+    posted = await hub.post_message(body.channel_id, body.content, body.artifacts)
+    await hub.auth.audit.record(caller.requester, Action.MESSAGE_POSTED, body.channel_id)
+    return Json(posted, 201)

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from tron_core.auth.audit import Action
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
 from tron_core.frontends.http.bodies import Body, documented, json_body
@@ -64,6 +65,7 @@ async def set_state(caller: Admin, name: str, body: NewState, hub: Hub) -> Respo
     """Written into the configuration file; it holds from the next start of the hub on."""
     wanted = body.state == "disabled"
     await asyncio.to_thread(set_disabled, hub.config_file, name, wanted)
+    await hub.auth.audit.record(caller.requester, Action.PLUGIN_CHANGED, name, state=body.state)
     now = {record.name: record.state for record in hub.plugins.records}.get(name)
     shape: PluginStateShape = {
         "name": name,

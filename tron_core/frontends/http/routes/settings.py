@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from tron_core.auth.audit import Action
 from tron_core.auth.principal import Principal
 from tron_core.errors import Forbidden, NotFound
 from tron_core.frontends import setting_keys
@@ -18,6 +19,7 @@ from tron_core.frontends.http.bodies import Body, documented, json_body
 from tron_core.frontends.http.json import Json
 from tron_core.frontends.http.shapes import Page
 from tron_core.frontends.http.state import Hub
+from tron_core.services import Services
 from tron_core.storage.saved_settings import SavedSetting
 
 router = APIRouter(prefix="/settings", tags=["settings"])
@@ -74,6 +76,7 @@ async def save(caller: User, body: NewSetting, hub: Hub) -> Response:
     for each in meant:
         each.check(body.value)
     await hub.saved_settings.set(owner, meant[0].plugin, body.key, body.value)
+    await _record(hub, caller, owner, key=body.key, value=body.value)
     saved = next(each for each in await hub.saved_settings.list(owner) if each.key == body.key)
     return Json(_shape(saved))
 
@@ -81,10 +84,18 @@ async def save(caller: User, body: NewSetting, hub: Hub) -> Response:
 @router.delete("", status_code=204, summary="Forget saved settings")
 async def forget(caller: User, hub: Hub, key: AskedKey = None, asked: AskedOwner = None) -> Response:
     """The one named ``key``, or all; 404 where that one was not saved."""
-    count = await hub.saved_settings.reset(_owner(asked, caller), key=key)
+    owner = _owner(asked, caller)
+    count = await hub.saved_settings.reset(owner, key=key)
     if key is not None and not count:
         raise NotFound(f"key ({key}): nothing is saved under it")
+    await _record(hub, caller, owner, key=key, value=None)
     return Response(status_code=204)
+
+
+async def _record(hub: Services, caller: Principal, owner: str, **changed: Any) -> None:
+    """What one saves for oneself is nobody else's business."""
+    if owner != caller.requester:
+        await hub.auth.audit.record(caller.requester, Action.SETTING_CHANGED, owner, **changed)
 
 
 def _shape(setting: SavedSetting) -> SettingShape:

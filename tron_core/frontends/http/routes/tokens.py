@@ -9,6 +9,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from tron_core.auth.audit import Action
 from tron_core.auth.ledger import TokenView
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
@@ -66,6 +67,8 @@ async def list_tokens(caller: Admin, hub: Hub, username: Whose = None) -> Respon
 async def create(caller: Admin, body: Annotated[TokensBody, Depends(json_body(TokensBody))], hub: Hub) -> Response:
     """Earlier ones of that user stay valid."""
     api_key, token = await hub.auth.create_client_tokens(body.username)
+    made = {"client_id": api_key["client_id"]}
+    await hub.auth.audit.record(caller.requester, Action.CREDENTIAL_CREATED, body.username, **made)
     return Json({"api_key": api_key, "token": token}, 201, {"Cache-Control": "no-store"})
 
 
@@ -75,8 +78,10 @@ async def revoke(caller: Admin, token: str, hub: Hub) -> Response:
     the api key and all its tokens end. Open sessions end too."""
     if token.isascii() and token.isdigit() and len(token) < 19:
         await hub.auth.revoke_token(int(token))
+        await hub.auth.audit.record(caller.requester, Action.TOKEN_REVOKED, token)
     else:
         await hub.auth.revoke_credential(token)
+        await hub.auth.audit.record(caller.requester, Action.CREDENTIAL_REVOKED, token)
     return Response(status_code=204)
 
 

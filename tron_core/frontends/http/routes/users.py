@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
+from tron_core.auth.audit import FORGOTTEN, Action
 from tron_core.auth.principal import Scope
 from tron_core.auth.users import User
 from tron_core.forgetting import Forgetting
@@ -81,6 +82,7 @@ async def list_users(caller: Admin, hub: Hub) -> Response:
 async def create(caller: Admin, body: NewUser, hub: Hub) -> Response:
     """409 where the name is taken."""
     user = await hub.auth.create_user(body.username, body.password, email=body.email, scope=Scope(body.scope))
+    await hub.auth.audit.record(caller.requester, Action.USER_CREATED, user.username, scope=user.scope.value)
     return Json(shape(user), 201)
 
 
@@ -99,6 +101,8 @@ async def change(caller: Admin, username: str, body: Change, hub: Hub) -> Respon
         user = await hub.auth.ban(username, body.ban_reason)
     elif body.banned is False:
         user = await hub.auth.unban(username)
+    changed = body.model_dump(exclude_none=True)
+    await hub.auth.audit.record(caller.requester, Action.USER_CHANGED, user.username, **changed)
     return Json(shape(user))
 
 
@@ -106,6 +110,7 @@ async def change(caller: Admin, username: str, body: Change, hub: Hub) -> Respon
 async def delete(caller: Admin, username: str, hub: Hub) -> Response:
     """With every api key and token; their jobs stay."""
     await hub.auth.delete_user(username)
+    await hub.auth.audit.record(caller.requester, Action.USER_DELETED, username)
     return Response(status_code=204)
 
 
@@ -115,7 +120,9 @@ async def forget(caller: Admin, username: Requester, hub: Hub) -> Response:
     frontend, as in ``discord:1234``. ``failed`` says, by plugin, why it could not erase its part: then call again."""
     requester = username if ":" in username else f"api:{username}"
     forgetting = Forgetting(hub.auth, hub.database, hub.artifacts, hub.saved_settings, hub.scheduler, hub.plugins)
-    return Json(asdict(await forgetting.forget(requester)))
+    forgotten = await forgetting.forget(requester)
+    await hub.auth.audit.record(caller.requester, Action.USER_FORGOTTEN, FORGOTTEN, jobs=forgotten.jobs)
+    return Json(asdict(forgotten))
 
 
 def shape(user: User) -> UserShape:

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
+from tron_core.auth.audit import Action
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
 from tron_core.frontends.http.bodies import Body, documented, json_body
@@ -40,4 +41,6 @@ async def list_workers(caller: Admin, hub: Hub) -> Response:
 )
 async def drain(caller: Admin, name: str, body: Drain, hub: Hub) -> Response:
     """The jobs that it runs go on. ``{"draining": false}`` undoes it."""
-    return Json(shapes.worker(await hub.scheduler.drain_worker(name, draining=body.draining)))
+    view = await hub.scheduler.drain_worker(name, draining=body.draining)
+    await hub.auth.audit.record(caller.requester, Action.WORKER_CHANGED, name, draining=body.draining)
+    return Json(shapes.worker(view))
