@@ -11,8 +11,8 @@ from tron_core.job import JobEvent
 
 
 class Watch:
-    """One reader's events of one job. What waits to be read stays small: a newer progress replaces an older one,
-    texts that follow each other become one."""
+    """One reader's events of one job. What waits to be read stays small: between two changes of state a newer progress
+    replaces an older one, and texts become one."""
 
     def __init__(self) -> None:
         self._waiting: deque[JobEvent] = deque()
@@ -26,15 +26,23 @@ class Watch:
 
     def put(self, event: JobEvent) -> None:
         """Add an event; never blocks."""
-        last = self._waiting[-1] if self._waiting else None
-        if last is not None and last.kind == event.kind == "progress":
-            self._waiting[-1] = event
-        elif last is not None and last.kind == event.kind == "partial" and event.data["seq"] != 0:
-            text = last.data["text"] + event.data["text"]
-            self._waiting[-1] = replace(last, data={"seq": last.data["seq"], "text": text})
-        else:
-            self._waiting.append(event)
+        earlier = self._last(event.kind) if event.kind in ("progress", "partial") else None
+        if earlier is not None and event.kind == "partial" and event.data["seq"] != 0:
+            text = earlier.data["text"] + event.data["text"]
+            event = replace(earlier, data={"seq": earlier.data["seq"], "text": text})
+        if earlier is not None:
+            self._waiting.remove(earlier)
+        self._waiting.append(event)
         self._arrived.set()
+
+    def _last(self, kind: str) -> JobEvent | None:
+        """The event of this kind that waits since the last change of state."""
+        for event in reversed(self._waiting):
+            if event.kind == kind:
+                return event
+            if event.kind not in ("progress", "partial"):
+                return None
+        return None
 
     async def read(self) -> AsyncIterator[JobEvent]:
         """The events as they come, up to and including ``result``."""
