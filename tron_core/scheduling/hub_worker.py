@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
 import tempfile
@@ -33,6 +34,9 @@ from tron_core.scheduling.roster import HUB_WORKER
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.jobs import fetch
 from tron_core.worker.context import Cancelled, ExecutionContext, ExecutorError, InputFile
+
+STOP_SECONDS = 5.0
+"""Seconds for which a stop waits for what ignores its cancellation."""
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +84,7 @@ class HubWorker:
         self._running: dict[tuple[str, int], tuple[asyncio.Task[None], HubContext]] = {}
         self._unlisten: Callable[[], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping = False
 
     def start(self) -> None:
         """Register, if any capability runs here."""
@@ -106,10 +111,12 @@ class HubWorker:
             return
         self._unlisten()
         self._unlisten = None
+        self._stopping = True
         tasks = [task for task, _ in self._running.values()]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
         self._board.bus.send(SCHEDULER, WorkerGone(self._session, lost=True, reason="the hub stops"))
 
     def _hear(self, message: ToSession) -> None:
@@ -123,10 +130,9 @@ class HubWorker:
                 task.cancel()
 
     def _begin(self, assign: Assign) -> None:
-        capability = self._board.plugins.capabilities[assign.capability]
         ctx = HubContext(assign, Path(tempfile.gettempdir()) / f"tron-{assign.job}-{assign.attempt}", self._say)
         held = (assign.job, assign.attempt)
-        task = asyncio.get_running_loop().create_task(self._run(capability, assign, ctx), name=f"run {assign.job}")
+        task = asyncio.get_running_loop().create_task(self._run(assign, ctx), name=f"run {assign.job}")
         self._running[held] = (task, ctx)
         task.add_done_callback(lambda _: self._running.pop(held, None))
 
@@ -135,23 +141,29 @@ class HubWorker:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._board.bus.send(SCHEDULER, make(self._session)))
 
-    async def _run(self, capability: Capability, assign: Assign, ctx: HubContext) -> None:
-        started = self._board.clock.monotonic()
+    async def _run(self, assign: Assign, ctx: HubContext) -> None:
         try:
-            ctx.asker = await self._asker(assign.job)
-            if assign.inputs:
-                ctx.given = await self._fetch_inputs(capability, assign, ctx.work_dir)
-            output = await capability.run(capability.parse(assign.params), ctx)
-            names = await self._store(ctx)
-            seconds = self._board.clock.monotonic() - started
-            answer: Any = AttemptResult(
-                self._session, ctx.job, ctx.attempt, dict(output), names, Metrics(seconds, ctx.load_seconds)
-            )
+            answer: Any = await self._execute(assign, ctx)
         except BaseException as error:
             answer = self._error(ctx, error)
         finally:
             await asyncio.to_thread(shutil.rmtree, ctx.work_dir, ignore_errors=True)
-        self._board.bus.send(SCHEDULER, answer)
+        if not self._stopping:  # else the attempt is lost, whatever it says
+            self._board.bus.send(SCHEDULER, answer)
+
+    async def _execute(self, assign: Assign, ctx: HubContext) -> AttemptResult:
+        started = self._board.clock.monotonic()
+        capability = self._board.capability(assign.capability)
+        if capability is None:
+            raise ExecutorError(f"the capability {assign.capability} is not there any more", retryable=False)
+        ctx.asker = await self._asker(assign.job)
+        if assign.inputs:
+            ctx.given = await self._fetch_inputs(capability, assign, ctx.work_dir)
+        output = dict(await capability.run(capability.parse(assign.params), ctx))
+        json.dumps(output, allow_nan=False)  # raises, as it does at a worker
+        names = await self._store(ctx)
+        seconds = self._board.clock.monotonic() - started
+        return AttemptResult(self._session, ctx.job, ctx.attempt, output, names, Metrics(seconds, ctx.load_seconds))
 
     async def _asker(self, job_id: str) -> Asker | None:
         entry = self._board.entries.get(job_id)
@@ -182,10 +194,10 @@ class HubWorker:
         return files
 
     async def _store(self, ctx: HubContext) -> tuple[str, ...]:
-        names = []
+        names: dict[str, None] = {}
         for name, data, role in ctx.files:
             content = data if isinstance(data, bytes) else await asyncio.to_thread(data.read_bytes)
-
             await self._artifacts.put(name, content, role=role, job=ctx.job, attempt=ctx.attempt)
-            names.append(name)
+            if role is not Role.PREVIEW:
+                names[name] = None
         return tuple(names)
