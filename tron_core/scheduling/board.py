@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from tron_core.capability import Capability
 from tron_core.clock import Clock
@@ -31,6 +31,10 @@ T = TypeVar("T")
 
 Inputs = tuple[tuple[str, Artifact], ...]
 """The files of a job as (field, artifact)."""
+
+AWAY_FIRST = 1.0
+AWAY_LONGEST = 30.0
+"""Seconds between two tries while the database is away: the first time, and at most."""
 
 logger = logging.getLogger(__name__)
 
@@ -156,9 +160,23 @@ class Board:
         lease, entry.lease = entry.lease, None
         if lease is not None:
             lease.worker.held.pop((entry.id, lease.attempt), None)
+            lease.worker.settling.pop((entry.id, lease.attempt), None)
             if lease.deadline is not None:
                 lease.deadline.cancel()
         return lease
+
+    def say_whether_possible(self, entry: Entry) -> bool:
+        """Note and tell whether anybody connected can do a waiting job; returns it."""
+        key = entry.key
+        if self.roster.capable(key.capability, key.requirements):
+            entry.message = None
+            return True
+        left = max(0.0, entry.expires_at - self.clock.now())
+        offering = [worker for worker in self.roster if worker.session and key.capability in worker.offers]
+        why = f" ({offering[0].cannot(key.capability, key.requirements)})" if offering else ""
+        entry.message = f"No worker for this now{why}; waiting up to {max(1, round(left / 60))} min."
+        self.emit(entry.job, "state", {"state": "queued", "message": entry.message})
+        return False
 
     def estimate(self, entry: Entry, worker: str | None = None) -> float:
         """Expected seconds of work, never less than a millisecond (a job that costs nothing would never be charged)."""
@@ -184,17 +202,28 @@ class Board:
                 {"message": f"the scheduler's task {task.get_name()} failed", "exception": task.exception()}
             )
 
-    async def durably(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Await a write whose outcome must not be lost: while the database is away (or its disk full) it is tried
-        again, after 1 s and then ever longer up to 30 s."""
-        delay = 1.0
+    async def durably(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Await a write or read whose outcome must not be lost: while the database is away (or its disk full) it is
+        tried again, after ``AWAY_FIRST`` seconds and then ever longer."""
+        delay = AWAY_FIRST
         while True:
             try:
-                return await write()
-            except (OperationalError, Unavailable) as error:
+                return await work()
+            except (OperationalError, InterfaceError, Unavailable) as error:
                 logger.error("the database is away; trying again in %g s: %s", delay, error)
                 await asyncio.sleep(delay)
-                delay = min(30.0, 2 * delay)
+                delay = min(AWAY_LONGEST, 2 * delay)
+
+    def stop_timers(self) -> None:
+        """Let nothing begin later that is not begun yet."""
+        for entry in self.entries.values():
+            self.withdraw(entry)
+            if entry.lease is not None and entry.lease.deadline is not None:
+                entry.lease.deadline.cancel()
+        for worker in self.roster:
+            worker.forget_ending()
+            if worker.grace_timer is not None:
+                worker.grace_timer.cancel()
 
     async def finish_tasks(self, seconds: float) -> None:
         """Wait so long for what is being written, then end it: SQL has what was committed."""

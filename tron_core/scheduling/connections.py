@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-from tron_core.job import Outcome
-from tron_core.scheduling.board import Board, Entry, Lease
+from tron_core.job import Artifact, Outcome
+from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.dispatcher import Dispatcher
 from tron_core.scheduling.messages import (
     AttemptError,
@@ -108,9 +108,10 @@ class Connections:
         board.send(worker, Welcomed(resume, abandon))
         for held in list(worker.held):
             if held not in resume:
-                self._lose(worker, held, "the worker came back without it")
+                self._lose(worker, held, Outcome.LOST, "the worker came back without it")
         now = board.clock.now()
         board.spawn(self._remember(hello, now), f"remember worker {worker.name}")
+        self.tell_waiting(worker)
         self._dispatcher.wake()
 
     def _refusal(self, hello: WorkerConnected) -> Turned | None:
@@ -156,7 +157,7 @@ class Connections:
         worker = self._board.roster.disconnect(message.session)
         if worker is None:
             return
-        if message.clean or message.lost or not (worker.held or worker.reserved):
+        if message.clean or message.lost or not worker.has_leases:
             self.forget(worker, message.reason or "the worker left")
             return
         grace = self._resume_grace if worker.grace is None else worker.grace
@@ -173,43 +174,33 @@ class Connections:
         """The worker is gone: its leases end, and those who wait for what only it could do are told."""
         worker.grace_timer = None
         self._board.roster.forget(worker)
+        outcome = Outcome.RETURNED if worker.leaving else Outcome.LOST
         for held in list(worker.held):
-            self._lose(worker, held, reason)
-        self._tell_waiting(worker)
+            self._lose(worker, held, outcome, reason)
+        self.tell_waiting(worker)
         self._dispatcher.wake()
 
-    def _lose(self, worker: Worker, held: Held, reason: str) -> None:
+    def _lose(self, worker: Worker, held: Held, outcome: Outcome, reason: str) -> None:
         entry, lease = self._board.entries.get(held[0]), self._lease(worker, *held)
         if entry is None or lease is None:
             worker.held.pop(held, None)
             return
-        self._settlement.lose(entry, lease, Outcome.LOST, reason)
+        self._settlement.lose(entry, lease, outcome, reason)
 
-    def _tell_waiting(self, worker: Worker) -> None:
-        """Say it to everybody who waits when the last worker that could do their job is gone."""
-        roster = self._board.roster
-        orphaned = {
-            key
-            for key in self._board.queue.classes()
+    def tell_waiting(self, worker: Worker) -> None:
+        """Say it to everybody who waits for what this worker offers, and to whom it matters: nobody else can do it, or
+        somebody can do it again."""
+        board = self._board
+        capable = {
+            key: bool(board.roster.capable(key.capability, key.requirements))
+            for key in board.queue.classes()
             if worker.lacks(key.capability, key.requirements) is None
-            and not roster.capable(key.capability, key.requirements)
         }
-        for waiting in list(self._board.queue.jobs()) if orphaned else ():
-            if waiting.key in orphaned:
-                self.say_whether_possible(self._board.entries[waiting.id])
-
-    def say_whether_possible(self, entry: Entry) -> bool:
-        """Note and tell whether anybody connected can do a job; returns it."""
-        roster, key = self._board.roster, entry.key
-        if roster.capable(key.capability, key.requirements):
-            entry.message = None
-            return True
-        left = max(0.0, entry.expires_at - self._board.clock.now())
-        offering = [worker for worker in roster if worker.session and key.capability in worker.offers]
-        why = f" ({offering[0].lacks(key.capability, key.requirements)})" if offering else ""
-        entry.message = f"No worker for this now{why}; waiting up to {max(1, round(left / 60))} min."
-        self._board.emit(entry.job, "state", {"state": "queued", "message": entry.message})
-        return False
+        for waiting in list(board.queue.jobs()) if capable else ():
+            entry = board.entries[waiting.id]
+            matters = waiting.key in capable and capable[waiting.key] == (entry.message is not None)
+            if matters and board.say_whether_possible(entry):
+                board.emit(entry.job, "state", {"state": "queued"})
 
     def _status(self, worker: Worker, status: WorkerStatus) -> None:
         if status.offers is not None:
@@ -222,6 +213,7 @@ class Connections:
             worker.suspect = status.suspect
         if status.draining is not None:
             worker.leaving = status.draining
+            self.tell_waiting(worker)
         self._dispatcher.wake()
 
     # What is said about attempts
@@ -236,7 +228,7 @@ class Connections:
         lease = self._lease(worker, message.job, message.attempt)
         if lease is None:
             if (message.job, message.attempt) not in worker.ending:
-                self._board.spawn(self._check_held(worker, message.job, message.attempt), f"check {message.job}")
+                self._settlement.inquire(worker, message.job, message.attempt, self._check_held)
             return None
         return self._board.entries[message.job], lease
 
@@ -316,11 +308,14 @@ class Connections:
             for name, artifact in entry.inputs
         )
 
-    async def _load_inputs(self, entry: Entry) -> tuple[tuple[str, Any], ...]:
+    async def _load_inputs(self, entry: Entry) -> Inputs:
         capability = self._board.capability(entry.job.capability)
         if capability is None:
             return ()
         found = []
         for name, ids in capability.attachments(entry.job.params):
-            found.extend([(name, await self._artifacts.get(artifact)) for artifact in ids])
+            found.extend([(name, await self._input(artifact)) for artifact in ids])
         return tuple(found)
+
+    async def _input(self, artifact: str) -> Artifact:
+        return await self._board.durably(lambda: self._artifacts.get(artifact))

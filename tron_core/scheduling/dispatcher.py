@@ -26,7 +26,7 @@ InputsOf = Callable[[Entry, Worker], Awaitable[tuple[InputFileRef, ...]]]
 
 class Dispatcher:
     """``inputs_of`` gives the files that go with a job, as the worker can fetch them; ``lost`` is called for an
-    attempt whose worker went while it was being committed, ``past_deadline`` for one that runs too long,
+    attempt whose worker went or drains while it was being committed, ``past_deadline`` for one that runs too long,
     ``unsendable`` for one whose inputs are gone."""
 
     def __init__(
@@ -94,14 +94,9 @@ class Dispatcher:
     def _place(self, waiting: Waiting, workers: list[Worker]) -> Worker:
         """The worker for a job: a plugin's choice, else the model loaded, else the fastest, else the least used."""
         entry = self._board.entries[waiting.id]
-        plugins = self._board.plugins
-        if plugins.has("tron_select_worker"):
-            name = plugins.call_first_now(
-                "tron_select_worker", job=entry.job, candidates=[self._candidate(entry, w) for w in workers]
-            )
-            chosen = next((worker for worker in workers if worker.name == name), None)
-            if chosen is not None:
-                return chosen
+        chosen = self._chosen(entry, workers)
+        if chosen is not None:
+            return chosen
         if len(workers) == 1:
             return workers[0]
 
@@ -110,6 +105,17 @@ class Dispatcher:
             return (not warm, self._board.estimate(entry, worker.name), (worker.occupied + worker.done) / worker.slots)
 
         return min(workers, key=order)
+
+    def _chosen(self, entry: Entry, workers: list[Worker]) -> Worker | None:
+        """The worker that a plugin chooses; a plugin that refuses to, chooses none."""
+        plugins = self._board.plugins
+        if not plugins.has("tron_select_worker"):
+            return None
+        candidates = [self._candidate(entry, worker) for worker in workers]
+        for outcome in plugins.call_each_now("tron_select_worker", job=entry.job, candidates=candidates):
+            if outcome.value is not None:
+                return next((worker for worker in workers if worker.name == outcome.value), None)
+        return None
 
     def _candidate(self, entry: Entry, worker: Worker) -> Candidate:
         return Candidate(
@@ -130,7 +136,6 @@ class Dispatcher:
 
     async def _claim(self, entry: Entry, worker: Worker) -> None:
         """Commit the attempt, then send it. A worker that dropped out meanwhile loses it like any other lease."""
-        board = self._board
         try:
             async with entry.lock:
                 if entry.job.state is not JobState.QUEUED:
@@ -141,17 +146,25 @@ class Dispatcher:
             self.wake()
         if lease is None:
             return
-        if worker.session is None and worker.grace_timer is None:
-            self._lost(entry, lease, Outcome.LOST, "the worker went before it had the job")
+        if worker.draining or worker.leaving or (worker.session is None and worker.grace_timer is None):
+            self._lost(entry, lease, Outcome.RETURNED, "the worker went before it had the job")
             return
+        await self._send(entry, lease)
+
+    async def _send(self, entry: Entry, lease: Lease) -> None:
         try:
-            inputs = () if entry.inputs == () else await self._inputs_of(entry, worker)
+            inputs = () if entry.inputs == () else await self._inputs_of(entry, lease.worker)
         except TronError as error:
             self._unsendable(entry, lease, error.message)
             return
+        except Exception as error:
+            logger.exception("the inputs of job %s cannot be listed", entry.id)
+            self._unsendable(entry, lease, f"its inputs cannot be listed: {error}")
+            return
         if entry.lease is lease:
             params, name = entry.job.params, entry.job.capability
-            board.send(worker, Assign(entry.id, lease.attempt, name, params, inputs, entry.deadline_seconds))
+            assign = Assign(entry.id, lease.attempt, name, params, inputs, entry.deadline_seconds)
+            self._board.send(lease.worker, assign)
 
     async def _begin(self, entry: Entry, worker: Worker) -> Lease | None:
         board = self._board
@@ -174,11 +187,12 @@ class Dispatcher:
         board.emit(entry.job, "state", {"state": "running", "attempt": number, "worker": worker.name})
         return lease
 
-    def watch_deadline(self, entry: Entry, lease: Lease) -> None:
-        """Count the deadline from the attempt's start."""
+    def watch_deadline(self, entry: Entry, lease: Lease, *, at_least: float = 0.0) -> None:
+        """Count the deadline from the attempt's start; after a restart ``at_least`` the seconds in which a worker may
+        come back with a result that it has had in time."""
         left = lease.started_at + entry.deadline_seconds - self._board.clock.now()
         loop = asyncio.get_running_loop()
-        lease.deadline = loop.call_later(max(0.0, left), self._past_deadline, entry, lease)
+        lease.deadline = loop.call_later(max(at_least, left), self._past_deadline, entry, lease)
 
     def why_skipped(self, worker: Worker) -> Counter[str]:
         """How many waiting jobs this worker is not given, by reason."""

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 
 from tron_core.api import Frontend, UndeliverableError
 from tron_core.job import Job
+from tron_core.plugins.calling import describe
 from tron_core.scheduling.board import Board
-from tron_core.storage.jobs import NewDelivery, fetch, open_deliveries, postpone_delivery, settle_delivery
+from tron_core.scheduling.replies import being_cancelled
+from tron_core.storage.jobs import NewDelivery, fetch_undelivered, open_deliveries, postpone_delivery, settle_delivery
 
 AT_ONCE = 32
 """Deliveries under way at once, per frontend."""
@@ -58,7 +60,10 @@ class Outbox:
         self._timers.add(timer)
 
     async def _fetch_and_deliver(self, delivery: str, job_id: str, frontend: str, tries: int) -> None:
-        job = await self._board.database.read(lambda connection: fetch(connection, job_id))
+        read = self._board.database.read
+        job = await self._board.durably(
+            lambda: read(lambda connection: fetch_undelivered(connection, delivery, job_id))
+        )
         if job is not None:
             await self._deliver(delivery, job, frontend, tries)
 
@@ -71,10 +76,12 @@ class Outbox:
             async with self._slots[frontend], asyncio.timeout(TIME_LIMIT):
                 await place.deliver(delivery, job, job.reply)
         except UndeliverableError as error:
-            failure = str(error)
+            failure = describe(error)
             logger.warning("the reply to job %s cannot be delivered and is given up: %s", job.id, error)
-        except Exception as error:
-            await self._postpone(delivery, job, frontend, tries, f"{type(error).__name__}: {error}")
+        except BaseException as error:
+            if being_cancelled(error):
+                raise
+            await self._postpone(delivery, job, frontend, tries, describe(error))
             return
         now = board.clock.now()
         await board.durably(

@@ -17,10 +17,13 @@ from tron_core.storage.jobs import (
     NewDelivery,
     ReplyRow,
     count_reply_failure,
+    dump,
     fetch,
     load_unanswered,
+    reply_to_json,
     store_replies,
 )
+from tron_core.storage.writer import is_transient
 
 RETRY_AFTER = (1.0, 10.0, 60.0, 600.0)
 """Seconds after which a result handler that raised is called again."""
@@ -33,7 +36,7 @@ logger = logging.getLogger(__name__)
 
 
 class HandlerFailed(Exception):
-    """A result handler raised, or took too long; the cause is chained."""
+    """A result handler raised, took too long, or gave what cannot be stored; the cause is chained."""
 
 
 class Replies:
@@ -63,10 +66,9 @@ class Replies:
         result = Result(job.output or {}, job.artifacts, metrics)
         try:
             reply = await self._handle(job, result)
+            await self._store(job, reply, self._stored(job, result, reply))
         except HandlerFailed as error:
             await self._failed(job, result, error)
-            return
-        await self._store(job, result, reply)
 
     async def _handle(self, job: Job, result: Result) -> Reply:
         capability = self._board.capability(job.capability)
@@ -76,7 +78,7 @@ class Replies:
             async with asyncio.timeout(TIME_LIMIT):
                 reply = await capability.handle_result(job, result)
         except BaseException as error:
-            if isinstance(error, asyncio.CancelledError) and _being_cancelled():
+            if being_cancelled(error):
                 raise
             raise HandlerFailed(f"{type(error).__name__}: {error}") from error
         if not isinstance(reply, Reply):
@@ -89,11 +91,13 @@ class Replies:
             "the result handler of %s failed on job %s: %s", job.capability, job.id, error, exc_info=error.__cause__,
             extra={"plugin": plugin},
         )  # fmt: skip
-        failures = await self._board.database.write(lambda connection: count_reply_failure(connection, job.id))
+        write = self._board.database.write
+        failures = await self._board.durably(lambda: write(lambda connection: count_reply_failure(connection, job.id)))
         if failures >= MAX_FAILURES:
             note = f"(result_handler_failed: {plugin} could not show this result; here it is as it came.)"
             plain = _plain(result)
-            await self._store(job, result, Reply(text="\n".join(filter(None, [plain.text, note]))))
+            reply = Reply(text="\n".join(filter(None, [plain.text, note])))
+            await self._store(job, reply, StoredReply(reply.text, tuple(shown_artifacts(reply, result))))
             return
         delay = RETRY_AFTER[min(failures, len(RETRY_AFTER)) - 1]
 
@@ -108,13 +112,22 @@ class Replies:
         self._board.spawn(self._fetch_and_answer(job), f"reply {job}")
 
     async def _fetch_and_answer(self, job_id: str) -> None:
-        job = await self._board.database.read(lambda connection: fetch(connection, job_id))
+        read = self._board.database.read
+        job = await self._board.durably(lambda: read(lambda connection: fetch(connection, job_id)))
         if job is not None:
             await self._answer(job, None)
 
-    async def _store(self, job: Job, result: Result, reply: Reply) -> None:
+    def _stored(self, job: Job, result: Result, reply: Reply) -> StoredReply:
+        """The reply as it is kept; raises HandlerFailed where it cannot be."""
+        try:
+            stored = StoredReply(reply.text, tuple(shown_artifacts(reply, result)), _kept(reply.actions))
+            dump(reply_to_json(stored))
+        except Exception as error:
+            raise HandlerFailed(f"the reply cannot be stored: {type(error).__name__}: {error}") from error
+        return replace(stored, actions=self._known((*stored.actions, *self._offered(job, reply))))
+
+    async def _store(self, job: Job, reply: Reply, stored: StoredReply) -> None:
         board = self._board
-        stored = StoredReply(reply.text, tuple(shown_artifacts(reply, result)), self._actions(job, reply))
         delivery = None
         if job.target is not None:
             delivery = NewDelivery(str(ULID()), job.id, job.target.frontend, board.clock.now())
@@ -122,27 +135,51 @@ class Replies:
         if reply.writes is None:
             applied = await board.durably(lambda: board.database.write_rows(store_replies, row))
         else:
-            writes = reply.writes
-
-            def unit(connection: Connection) -> bool:
-                applied = store_replies(connection, [row])[0]
-                if applied:
-                    writes(connection)
-                return applied
-
+            unit = _with_writes(row, reply.writes)
             applied = await board.durably(lambda: board.database.write(unit))
         if applied:
             self._told(replace(job, reply=stored), delivery)
 
-    def _actions(self, job: Job, reply: Reply) -> tuple[StoredAction, ...]:
-        offered: list[Action] = list(reply.actions)
+    def _offered(self, job: Job, reply: Reply) -> list[StoredAction]:
+        """What the other plugins offer: one whose actions cannot be stored spoils nobody's reply."""
+        offered: list[StoredAction] = []
         for answer in self._board.plugins.call_all_now("tron_reply_actions", job=job, reply=reply):
-            offered.extend(_actions_of(answer.value))
-        known = [action for action in offered if self._board.capability(action.capability) is not None]
-        return tuple(
-            StoredAction(action.label, action.capability, dict(action.params), action.emoji, action.owner_only)
-            for action in known
-        )
+            try:
+                actions = _kept(_actions_of(answer.value))
+                dump(reply_to_json(StoredReply("", actions=actions)))
+            except Exception:
+                logger.exception("the actions of %s are left out", answer.plugin, extra={"plugin": answer.plugin})
+            else:
+                offered.extend(actions)
+        return offered
+
+    def _known(self, actions: Sequence[StoredAction]) -> tuple[StoredAction, ...]:
+        return tuple(action for action in actions if self._board.capability(action.capability) is not None)
+
+
+def _with_writes(row: ReplyRow, writes: Callable[[Connection], None]) -> Callable[[Connection], bool]:
+    """Store a reply together with what the handler's plugin writes; what that raises is the handler's failure, but
+    for a lost connection."""
+
+    def unit(connection: Connection) -> bool:
+        applied = store_replies(connection, [row])[0]
+        if applied:
+            try:
+                writes(connection)
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                raise HandlerFailed(f"writes: {type(error).__name__}: {error}") from error
+        return applied
+
+    return unit
+
+
+def _kept(actions: Sequence[Action]) -> tuple[StoredAction, ...]:
+    return tuple(
+        StoredAction(action.label, action.capability, dict(action.params), action.emoji, action.owner_only)
+        for action in actions
+    )
 
 
 def _actions_of(value: object) -> Sequence[Action]:
@@ -154,6 +191,7 @@ def _plain(result: Result) -> Reply:
     return Reply(text=text if isinstance(text, str) else "")
 
 
-def _being_cancelled() -> bool:
+def being_cancelled(error: BaseException) -> bool:
+    """Whether ``error`` is our own task's cancellation, and not one that a plugin raised."""
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

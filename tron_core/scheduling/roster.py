@@ -18,8 +18,9 @@ HUB_WORKER = "hub"
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A worker, connected (``session`` set) or awaited within its grace time. ``held`` are its leases, ``ending``
-    cancelled attempts whose slot it may still occupy."""
+    """A worker, connected (``session`` set) or awaited within its grace time. ``held`` are its leases, ``settling``
+    those whose result is being written, so that their slots are free, ``ending`` cancelled attempts whose slot it may
+    still occupy; ``inquiries`` counts what it said about other attempts that is being looked up."""
 
     name: str
     client_id: str
@@ -37,7 +38,9 @@ class Worker:
     leaving: bool = False
     slot_limit: int | None = None
     held: dict[Held, None] = field(default_factory=dict)
+    settling: dict[Held, None] = field(default_factory=dict)
     ending: dict[Held, asyncio.TimerHandle] = field(default_factory=dict)
+    inquiries: int = 0
     reserved: int = 0
     done: int = 0
     grace_timer: asyncio.TimerHandle | None = None
@@ -50,6 +53,11 @@ class Worker:
             return 0
         slots = self.slots if self.slot_limit is None else min(self.slots, self.slot_limit)
         return max(0, slots - self.occupied)
+
+    @property
+    def has_leases(self) -> bool:
+        """Whether an attempt is its own, or is about to be."""
+        return bool(self.held or self.settling or self.reserved)
 
     @property
     def occupied(self) -> int:
@@ -78,6 +86,10 @@ class Worker:
             if choice not in offer.choices.get(name, ()):
                 return f"{name} missing: {choice}"
         return None
+
+    def cannot(self, capability: str, needs: Requirements) -> str | None:
+        """Why this worker will not do such a job, however long it waits; None when it may."""
+        return "draining" if self.draining or self.leaving else self.lacks(capability, needs)
 
     def has_loaded(self, capability: str, needs: Requirements) -> bool:
         """Whether no model needs to be loaded for such a job."""
@@ -162,15 +174,15 @@ class Roster:
         worker.forget_ending()
 
     def capable(self, capability: str, needs: Requirements) -> list[Worker]:
-        """The connected workers that can do such a job, busy or not."""
+        """The connected workers that may take such a job, now or when they have a slot."""
         return [
             worker
             for worker in self._by_name.values()
-            if worker.session is not None and not worker.leaving and worker.lacks(capability, needs) is None
+            if worker.session is not None and worker.cannot(capability, needs) is None
         ]
 
     def can_take(self, worker: Worker, key: ClassKey) -> bool:
         """Whether a job of this class may go to the worker: a worker to avoid only where no other can do it."""
         if worker.lacks(key.capability, key.requirements) is not None:
             return False
-        return key.avoid != worker.name or len(self.capable(key.capability, key.requirements)) == 1
+        return key.avoid != worker.name or self.capable(key.capability, key.requirements) == [worker]

@@ -41,15 +41,14 @@ from tron_core.scheduling.views import Availability, LiveJob, WorkerView
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.database import Database
 from tron_core.storage.jobs import (
-    Move,
     NewDelivery,
     NewJob,
     OpenJob,
     find_repeat,
     insert_jobs,
     load_open,
-    move_job,
     recent_timings,
+    retry_job,
     set_target,
 )
 from tron_core.storage.saved_settings import SavedSettings
@@ -174,7 +173,7 @@ class Scheduler:
         worker = board.roster.await_worker(name, client_id)
         lease = entry.lease = Lease(job.attempt, worker, model, job.started_at or job.created_at)
         worker.held[job.id, job.attempt] = None
-        self._dispatcher.watch_deadline(entry, lease)
+        self._dispatcher.watch_deadline(entry, lease, at_least=self._rules.resume_grace)
         if name == HUB_WORKER:
             self._settlement.lose(entry, lease, Outcome.LOST, "the hub was restarted")
 
@@ -203,6 +202,8 @@ class Scheduler:
                     await self._drained_or_later()
         except TimeoutError:
             return False
+        finally:
+            self._draining = None
         return True
 
     def end_drain(self) -> None:
@@ -219,21 +220,16 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Finish what is being written; what still runs is taken up after the restart."""
-        self._admitting = False
+        self._admitting = self._board.handing_out = False
         await self._hub_worker.stop()
-        self._replies.stop()
         self._reading.stop()
         await asyncio.sleep(0)
         for unlisten in self._unlisten:
             unlisten()
-        for entry in self._board.entries.values():
-            self._board.withdraw(entry)
-            if entry.lease is not None and entry.lease.deadline is not None:
-                entry.lease.deadline.cancel()
-        for worker in self._board.roster:
-            if worker.grace_timer is not None:
-                worker.grace_timer.cancel()
+        self._board.stop_timers()
         await self._board.finish_tasks(STOP_SECONDS)
+        self._board.stop_timers()  # and what the last tasks began
+        self._replies.stop()
         self._outbox.stop()
         await self._observers.stop()
 
@@ -330,14 +326,13 @@ class Scheduler:
 
     def _queued(self, entry: Entry) -> None:
         self._settlement.wait(entry)
-        if not self._connections.say_whether_possible(entry):
-            return
-        self._board.emit(entry.job, "state", {"state": "queued"})
+        if self._board.say_whether_possible(entry):
+            self._board.emit(entry.job, "state", {"state": "queued"})
 
     async def cancel(self, job: str, reason: str = "cancelled by its requester") -> LiveJob:
-        """Cancel in any state; raises NotFound, Conflict (over already)."""
+        """Cancel in any state; raises NotFound, Conflict (over already). It is done even where the caller goes away."""
         try:
-            await self._settlement.cancel(job, reason)
+            await asyncio.shield(self._board.keep(self._settlement.cancel(job, reason), f"cancel {job}"))
         except NotFound:
             over = await self._reading.fetch(job)
             raise Conflict(f"Job {job} is over already: {over.state}.", code="job_over") from None
@@ -354,14 +349,16 @@ class Scheduler:
         needs, now = needs_of(capability, capability.parse(old.params)), self._board.clock.now()
         fresh = replace(old, state=JobState.QUEUED, finished_at=None, started_at=None, reply=None, error=None)
         entry = self._new_entry(fresh, needs, now)
-        values = {"losses": 0, "queued_at": now, "expires_at": entry.expires_at, "not_before": 0.0, "reply_attempts": 0}
-        cleared = dict.fromkeys(("finished_at", "started_at", "reply", "error_code", "error_message"))
-        move = Move(job, old.attempt, JobState.FAILED, JobState.QUEUED, now, {**values, **cleared})
-        if not await self._board.database.write(lambda connection: move_job(connection, move)):
-            raise Conflict(f"Job {job} is being retried already.", code="not_failed")
+        await asyncio.shield(self._board.keep(self._retry(entry, now), f"retry {job}"))
+        return self._reading.live(entry.job)
+
+    async def _retry(self, entry: Entry, now: float) -> None:
+        if not await self._board.database.write(
+            lambda connection: retry_job(connection, entry.id, entry.job.attempt, now, entry.expires_at)
+        ):
+            raise Conflict(f"Job {entry.id} is being retried already.", code="not_failed")
         self._board.add(entry)
         self._queued(entry)
-        return self._reading.live(fresh)
 
     async def retarget(self, job: str, target: Target) -> None:
         """Say where the reply of a job goes from now on: to the message that was posted for it."""
@@ -437,6 +434,7 @@ class Scheduler:
         worker.draining = draining
         text = "The operator drains this worker: no more jobs." if draining else "The drain is over."
         self._board.send(worker, TellWorker(text))
+        self._connections.tell_waiting(worker)
         self._dispatcher.wake()
         return worker.view(dict(self._dispatcher.why_skipped(worker)))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ulid import ULID
 
 from tron_core.errors import Conflict, NotFound, TronError
-from tron_core.job import Artifact, ErrorKind, Job, JobError, JobState, Outcome, Role, StoredReply
+from tron_core.job import Artifact, ErrorKind, Job, JobError, JobState, Metrics, Outcome, Role, StoredReply
 from tron_core.scheduling.board import Board, Entry, Lease
 from tron_core.scheduling.messages import (
     AttemptError,
@@ -34,6 +34,15 @@ BACKOFF = (1.0, 4.0, 16.0)
 
 ENDING_GRACE = 15.0
 """Seconds for which a cancelled attempt may still occupy its worker's slot: a worker enforces a cancel after 10."""
+
+MAX_REASON = 2000
+MAX_HISTORY = 10
+MAX_PAST_REASON = 300
+"""What is kept of how attempts ended: characters of one reason, and how many earlier attempts the error of a job that
+failed for good names, with so many characters each."""
+
+MAX_INQUIRIES = 100
+"""Messages of one worker about attempts that are not its own now which are looked up at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -71,19 +80,62 @@ class Settlement:
         """A worker returned an error."""
         self._settle(worker, message, self._accept_error)
 
-    def _settle(self, worker: Worker, message: Any, accept: Callable[[Entry, Lease, Any], Any]) -> None:
+    def _settle(self, worker: Worker, message: Any, accept: Callable[[Entry, Lease, Any], Awaitable[bool]]) -> None:
         entry = self._board.entries.get(message.job)
         lease = None if entry is None else entry.lease
         if entry is None or lease is None or lease.attempt != message.attempt or lease.worker is not worker:
-            self._board.spawn(self.fence(worker, message.job, message.attempt), f"fence {message.job}")
+            self.inquire(worker, message.job, message.attempt, self.fence)
             return
         if lease.settling:
             return  # A repeat while the first is being written: its answer serves both.
         lease.settling = True
-        self._board.spawn(accept(entry, lease, message), f"settle {message.job}")
+        self._board.spawn(self._accept(entry, lease, message, accept), f"settle {message.job}")
+
+    async def _accept(
+        self, entry: Entry, lease: Lease, message: Any, accept: Callable[[Entry, Lease, Any], Awaitable[bool]]
+    ) -> None:
+        worker = lease.worker
+        try:
+            accepted = await accept(entry, lease, message)
+        except TronError as error:
+            lease.settling = False  # it may be sent again, with what was missing
+            self._board.send(worker, TellFault(error.message))
+            return
+        except Exception as error:
+            # A plugin's output that is no JSON, a column that is too short: nobody may wait for it for ever.
+            logger.exception("what came of job %s cannot be settled", entry.id)
+            await self._lose(entry, lease, Outcome.ERROR, f"its result cannot be kept: {type(error).__name__}: {error}")
+            accepted = False
+        if accepted:
+            self._board.send(worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
+        else:
+            await self.fence(worker, entry.id, lease.attempt)
+
+    def inquire(
+        self, worker: Worker, job: str, attempt: int, ask: Callable[[Worker, str, int], Awaitable[None]]
+    ) -> None:
+        """Look up what a worker speaks of that is not leased to it, in the background."""
+        if worker.inquiries >= MAX_INQUIRIES:
+            text = f"job {job}, attempt {attempt}: wait for the answers about attempts that are not held any more"
+            self._board.send(worker, TellFault(text))
+            return
+        worker.inquiries += 1
+        self._board.spawn(self._inquire(worker, job, attempt, ask), f"look up {job}")
+
+    async def _inquire(
+        self, worker: Worker, job: str, attempt: int, ask: Callable[[Worker, str, int], Awaitable[None]]
+    ) -> None:
+        try:
+            await ask(worker, job, attempt)
+        finally:
+            worker.inquiries -= 1
 
     async def fence(self, worker: Worker, job: str, attempt: int) -> None:
         """Answer a result or error of an attempt that holds no lease: it has no effect."""
+        entry = self._board.entries.get(job)
+        if entry is not None:
+            async with entry.lock:
+                pass  # what is being written about the job decides the answer
         held = await self.held_by(worker, job, attempt)
         if held is None:
             self._board.send(worker, TellFault(f"job {job}, attempt {attempt}: never held by this worker"))
@@ -99,45 +151,57 @@ class Settlement:
 
     async def held_by(self, worker: Worker, job: str, attempt: int) -> HeldBefore | None:
         """The history of an attempt, if it was this worker's; None for any other, and for none at all."""
-        held = await self._board.database.read(lambda connection: held_before(connection, job, attempt))
+        read = self._board.database.read
+        held = await self._board.durably(lambda: read(lambda connection: held_before(connection, job, attempt)))
         return held if held and (held.worker, held.client_id) == (worker.name, worker.client_id) else None
 
-    async def _accept_result(self, entry: Entry, lease: Lease, message: AttemptResult) -> None:
-        board = self._board
+    async def _accept_result(self, entry: Entry, lease: Lease, message: AttemptResult) -> bool:
+        """Whether the result counts; raises Mismatch where an artifact is not what it names."""
+        message = replace(message, metrics=_measured(entry, message.metrics))
         async with entry.lock:
-            if entry.lease is not lease:
-                await self.fence(lease.worker, entry.id, lease.attempt)
-                return
-            try:
-                kept = await self._kept(entry, message)
-            except TronError as error:
-                lease.settling = False
-                board.send(lease.worker, TellFault(error.message))
-                return
-            now = board.clock.now()
-            ids = tuple(artifact.id for artifact in kept)
-            finish = Finish(entry.id, lease.attempt, now, message.output, message.metrics, ids)
-            self._release(entry)
-            await board.durably(lambda: board.database.write_rows(finish_jobs, finish))
-            tried = (*entry.job.attempts[:-1], replace(entry.job.attempts[-1], ended_at=now, outcome=Outcome.SUCCEEDED))
-            entry.changed(
-                state=JobState.SUCCEEDED, finished_at=now, output=message.output, artifacts=kept, attempts=tried
-            )
-            board.drop(entry)
-        lease.worker.done += 1
-        board.send(lease.worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
-        metrics = message.metrics
-        board.estimates.measured(
-            entry.job.capability, lease.model, lease.worker.name, metrics.seconds, metrics.load_seconds
-        )
-        board.emit(entry.job, "state", {"state": "succeeded", "attempt": lease.attempt, "worker": lease.worker.name})
+            if entry.lease is not lease or not await self._succeed(entry, lease, message):
+                return False
+        board, metrics, worker = self._board, message.metrics, lease.worker
+        worker.done += 1
+        board.estimates.measured(entry.job.capability, lease.model, worker.name, metrics.seconds, metrics.load_seconds)
+        board.emit(entry.job, "state", {"state": "succeeded", "attempt": lease.attempt, "worker": worker.name})
         self._answered(entry.job, message)
+        return True
+
+    async def _succeed(self, entry: Entry, lease: Lease, message: AttemptResult) -> bool:
+        board = self._board
+        kept = await self._kept(entry, message)
+        now, ids = board.clock.now(), tuple(artifact.id for artifact in kept)
+        finish = Finish(entry.id, lease.attempt, now, message.output, message.metrics, ids)
+        self._free_slot(entry, lease)
+        applied = await board.durably(lambda: board.database.write_rows(finish_jobs, finish))
+        self._release(entry)
+        if not applied:
+            self._leave_alone(entry)
+            return False
+        tried = (*entry.job.attempts[:-1], replace(entry.job.attempts[-1], ended_at=now, outcome=Outcome.SUCCEEDED))
+        entry.changed(state=JobState.SUCCEEDED, finished_at=now, output=message.output, artifacts=kept, attempts=tried)
+        board.drop(entry)
+        return True
+
+    def _free_slot(self, entry: Entry, lease: Lease) -> None:
+        """The worker is done: the next claim goes into the commit of this one's result. The lease stays until then."""
+        held = (entry.id, lease.attempt)
+        lease.worker.held.pop(held, None)
+        lease.worker.settling[held] = None
+        self._wake()
 
     async def _kept(self, entry: Entry, message: AttemptResult) -> tuple[Artifact, ...]:
         if not message.artifacts:
             return ()
-        named = await self._artifacts.verify(entry.id, message.attempt, list(message.artifacts))
-        return (*named, *await self._thumbnails(entry, message.attempt, named))
+        names = list(message.artifacts)
+        named = await self._board.durably(lambda: self._artifacts.verify(entry.id, message.attempt, names))
+        try:
+            small = await self._thumbnails(entry, message.attempt, named)
+        except Exception:
+            logger.exception("job %s gets no thumbnails", entry.id)
+            small = []
+        return (*named, *small)
 
     async def _thumbnails(self, entry: Entry, attempt: int, named: Sequence[Artifact]) -> list[Artifact]:
         """Small copies of the pictures among a result, unless the worker sent some."""
@@ -154,23 +218,22 @@ class Settlement:
                     made.append(await put)
         return made
 
-    async def _accept_error(self, entry: Entry, lease: Lease, message: AttemptError) -> None:
+    async def _accept_error(self, entry: Entry, lease: Lease, message: AttemptError) -> bool:
+        """Whether the error counts."""
+        reason = cut(message.message, MAX_REASON)
         async with entry.lock:
             if entry.lease is not lease:
-                await self.fence(lease.worker, entry.id, lease.attempt)
-                return
+                return False
             losses = entry.losses + 1
             if not message.retryable:
-                error = JobError(message.kind.value, message.message)
-                await self._fail(entry, error, Outcome.ERROR, message.message)
+                await self._fail(entry, JobError(message.kind.value, reason), Outcome.ERROR, reason)
             elif losses >= self._max_attempts:
-                error = JobError(message.kind.value, _history(entry, message.message))
-                await self._fail(entry, error, Outcome.ERROR, message.message)
+                await self._fail(entry, JobError(message.kind.value, _history(entry, reason)), Outcome.ERROR, reason)
             else:
                 delay = BACKOFF[min(losses, len(BACKOFF)) - 1]
                 entry.key = _elsewhere(entry.key, lease.worker, message.kind)
-                await self._requeue(entry, Outcome.ERROR, message.message, losses=losses, delay=delay)
-        self._board.send(lease.worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
+                await self._requeue(entry, Outcome.ERROR, reason, losses=losses, delay=delay)
+        return True
 
     # Losses
 
@@ -182,8 +245,9 @@ class Settlement:
         async with entry.lock:
             if entry.lease is not lease:
                 return
+            reason = cut(reason, MAX_REASON)
             losses = entry.losses + outcome.counts
-            if losses >= self._max_attempts:
+            if outcome.counts and losses >= self._max_attempts:
                 error = JobError("attempts_exhausted", _history(entry, reason))
                 await self._fail(entry, error, outcome, reason)
             else:
@@ -199,6 +263,7 @@ class Settlement:
         self._board.queued_by[entry.job.requester] += 1
         self.wait(entry, returned=outcome is not Outcome.ERROR)
         self._board.emit(entry.job, "state", {"state": "queued", "attempt": entry.job.attempt, "message": reason})
+        self._board.say_whether_possible(entry)
 
     def wait(self, entry: Entry, *, returned: bool = False) -> None:
         """Let a queued job wait: until ``not_before`` aside, then in the queue, at most until it expires."""
@@ -335,14 +400,34 @@ class Settlement:
         applied = await board.durably(lambda: board.database.write(lambda connection: move_job(connection, move)))
         self._release(entry)
         if not applied:
-            logger.error("job %s is not %s in the database as it is in memory; it is left alone", job.id, job.state)
-            board.drop(entry)
+            self._leave_alone(entry)
             return False
         tried = job.attempts
         if outcome is not None and tried:
             tried = (*tried[:-1], replace(tried[-1], ended_at=now, outcome=outcome, reason=reason))
         entry.changed(state=new, attempts=tried)
         return True
+
+    def _leave_alone(self, entry: Entry) -> None:
+        """SQL is the authority: what it says otherwise is not ours any more."""
+        job = entry.job
+        logger.error("job %s is not %s in the database as it is in memory; it is left alone", job.id, job.state)
+        if job.state is JobState.QUEUED:
+            self._board.left_queue(entry)
+        self._board.drop(entry)
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters, with a sign where some are missing."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _measured(entry: Entry, metrics: Metrics) -> Metrics:
+    """What a worker says that it took, as far as that can be: no attempt is longer than its deadline."""
+    load, longest = metrics.load_seconds, entry.deadline_seconds
+    return replace(
+        metrics, seconds=min(metrics.seconds, longest), load_seconds=None if load is None else min(load, longest)
+    )
 
 
 def _elsewhere(key: ClassKey, worker: Worker, kind: ErrorKind) -> ClassKey:
@@ -358,6 +443,10 @@ def _elsewhere(key: ClassKey, worker: Worker, kind: ErrorKind) -> ClassKey:
 
 def _history(entry: Entry, last: str) -> str:
     """Why a job failed for good: each attempt's reason."""
-    ended = [f"{tried.number} ({tried.worker}): {tried.reason}" for tried in entry.job.attempts[:-1] if tried.reason]
-    now = entry.job.attempts[-1]
-    return f"All {len(ended) + 1} attempts failed. " + "; ".join([*ended, f"{now.number} ({now.worker}): {last}"])
+    *past, now = entry.job.attempts
+    reasons = [
+        f"{tried.number} ({tried.worker}): {cut(tried.reason, MAX_PAST_REASON)}"
+        for tried in past[-MAX_HISTORY:]
+        if tried.reason
+    ]
+    return f"All {len(past) + 1} attempts failed. " + "; ".join([*reasons, f"{now.number} ({now.worker}): {last}"])

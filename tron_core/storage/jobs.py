@@ -265,6 +265,20 @@ def move_job(connection: Connection, move: Move) -> bool:
     return True
 
 
+def retry_job(connection: Connection, job: str, attempt: int, now: float, expires_at: float) -> bool:
+    """Put a failed job back into the queue, with a fresh number of attempts; False where it is not failed any more.
+
+    What was not delivered yet of the failure is not told any more: the one reply to come stands for both.
+    """
+    fresh = {"losses": 0, "queued_at": now, "expires_at": expires_at, "not_before": 0.0, "reply_attempts": 0}
+    cleared = dict.fromkeys(("finished_at", "started_at", "reply", "error_code", "error_message"))
+    if not move_job(connection, Move(job, attempt, JobState.FAILED, JobState.QUEUED, now, {**fresh, **cleared})):
+        return False
+    undelivered = update(deliveries).where(deliveries.c.job == job, deliveries.c.settled_at.is_(None))
+    connection.execute(undelivered.values(settled_at=now, failure="the job was retried"))
+    return True
+
+
 def set_target(connection: Connection, job: str, target: Target) -> None:
     """Change where the reply of a job goes."""
     value = dump([target.frontend, dict(target.address)])
@@ -322,6 +336,12 @@ def open_deliveries(connection: Connection, frontends: Iterable[str]) -> list[tu
         .order_by(deliveries.c.id)
     )
     return [tuple(row) for row in connection.execute(statement)]
+
+
+def fetch_undelivered(connection: Connection, delivery: str, job: str) -> Job | None:
+    """The job of a delivery; None where that is settled meanwhile."""
+    statement = select(deliveries.c.id).where(deliveries.c.id == delivery, deliveries.c.settled_at.is_(None))
+    return None if connection.execute(statement).first() is None else fetch(connection, job)
 
 
 def settle_delivery(connection: Connection, delivery: str, at: float, failure: str | None = None) -> None:
