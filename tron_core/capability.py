@@ -305,7 +305,8 @@ def allowed_values(spec: FieldSpec) -> str:
 @dataclass(frozen=True, slots=True)
 class Command:
     """The name people type. ``flags="leading"`` reads flags only before the text; ``split_lines`` makes each line of
-    a prefix command a job of its own. ``example`` is what help shows after the name."""
+    a prefix command a job of its own. ``example`` is what help shows after the name. ``menu`` is an entry in the
+    context menu of Discord's messages: it asks with the files of that message (``Upscale``)."""
 
     name: str
     aliases: Sequence[str] = ()
@@ -313,11 +314,14 @@ class Command:
     flags: Literal["anywhere", "leading"] = "anywhere"
     split_lines: bool = False
     example: str = ""
+    menu: str = ""
 
     def __post_init__(self) -> None:
         for name in (self.name, *self.aliases):
             if not (0 < len(name) <= 32) or name != name.lower() or any(c.isspace() for c in name):
                 raise ValueError(f"a command is 1 to 32 lower-case characters without spaces, not {name!r}")
+        if len(self.menu) > 32:
+            raise ValueError(f"an entry of a context menu has at most 32 characters, unlike {self.menu!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from tron_core.app import Hub
     from tron_core.cli.local_worker import LocalWorker
     from tron_core.config import Loaded
+    from tron_core.plugins import Plugins
     from tron_core.run_file import Running
     from tron_core.services import Services
 
@@ -27,6 +29,10 @@ def run(
     ctx: typer.Context,
     with_worker: Annotated[
         bool, typer.Option("--with-worker", help="Keep a worker on this machine too, with what is installed here.")
+    ] = False,
+    discord_playground: Annotated[
+        bool,
+        typer.Option("--discord-playground", help="Talk to the bot in this terminal, in a Discord that is not real."),
     ] = False,
 ) -> None:
     """Run the hub: Discord, the WebSocket side for workers, REST and the web page, in one process.
@@ -43,11 +49,27 @@ def run(
     context = context_of(ctx)
     loaded = context.load()
     configure(loaded.settings.logging)
-    hub = Hub(loaded, plugins=context.load_plugins(loaded))
-    asyncio.run(_serve(hub, loaded, with_worker))
+    plugins = context.load_plugins(loaded)
+    if discord_playground:
+        asyncio.run(_play(plugins, loaded, with_worker))
+    else:
+        asyncio.run(_serve(Hub(loaded, plugins=plugins), loaded, with_worker))
 
 
-async def _serve(hub: Hub, loaded: Loaded, with_worker: bool) -> None:
+async def _play(plugins: Plugins, loaded: Loaded, with_worker: bool) -> None:
+    """The hub with a Discord of its own, in this terminal."""
+    from tron_core.app import Hub
+    from tron_core.testing.discord.playground import Playground
+
+    playground = Playground(typer.echo)
+    loaded = await playground.start(loaded)
+    try:
+        await _serve(Hub(loaded, plugins=plugins), loaded, with_worker, then=playground.listen)
+    finally:
+        await playground.stop()
+
+
+async def _serve(hub: Hub, loaded: Loaded, with_worker: bool, then: Callable[[], None] = lambda: None) -> None:
     import asyncio
 
     from tron_core import app
@@ -57,6 +79,7 @@ async def _serve(hub: Hub, loaded: Loaded, with_worker: bool) -> None:
     def started(services: Services) -> None:
         running = _running(loaded)
         _announce(running, loaded)
+        then()
         if companion is not None:
             companion.start(running)
 

@@ -97,6 +97,22 @@ class Paint(tron.Capability):
         return {"text": f"painted {params.prompt}"}
 
 
+class FrameParams(tron.Params):
+    image: tron.Attachment = tron.Input("The picture", accept="image/*")
+
+
+class Frame(tron.Capability):
+    """Puts a frame around a picture, from the menu of any message too."""
+
+    name = "frame"
+    command = tron.Command("frame", summary="Frame a picture", menu="Frame it")
+    params = FrameParams
+    runs_on = "hub"
+
+    async def run(self, params: Any, ctx: ExecutionContext) -> Mapping[str, Any]:
+        return {"text": f"framed {len(ctx.input('image').path.read_bytes())} bytes"}
+
+
 class WriteParams(tron.Params):
     prompt: str = tron.Prompt("What about")
 
@@ -153,14 +169,14 @@ class StudioPlugin:
 
     def __init__(self) -> None:
         self.echo, self.paint, self.write, self.afar = Echo(), Paint(), Write(), Afar()
-        self.slow = Slow()
+        self.slow, self.frame = Slow(), Frame()
         self.heard: list[tron.Message] = []
         self.claims: Callable[[tron.Message], tron.JobRequest | None] = lambda message: None
         self.forgotten: list[str] = []
 
     @hookimpl
     def tron_register_capabilities(self) -> list[tron.Capability]:
-        return [self.echo, self.paint, self.write, self.afar, self.slow]
+        return [self.echo, self.paint, self.write, self.afar, self.slow, self.frame]
 
     @hookimpl
     async def tron_message(self, message: tron.Message) -> tron.JobRequest | None:

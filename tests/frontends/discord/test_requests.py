@@ -149,3 +149,26 @@ async def test_nobody_else_is_notified(discord: FakeDiscord, alice: Member, bob:
     reply = await general.next_reply()
     await reply.until(f"<@{bob.id}>")
     assert reply.message.pinged == {alice.id}
+
+
+async def test_the_menu_of_a_message_asks_with_its_files(alice: Member, general: Place, studio: Any) -> None:
+    studio.paint.let(4)
+    await alice.say("!paint x")
+    picture = await general.next_reply()
+    await picture.until(lambda each: each.attachments)
+    framed = await alice.menu("Frame it", picture)
+    await framed.until(f"framed {len(PNG)} bytes")
+    refused = await alice.menu("Frame it", framed)  # that message has no file
+    assert "image: field required" in refused.content
+
+
+async def test_those_who_wait_are_told_their_position(alice: Member, general: Place, studio: Any, hub: Hub) -> None:
+    studio.paint.concurrency = 1
+    cards = []
+    for number in range(18):  # the hub itself has 16 slots
+        await alice.say(f"!paint {number}")
+        cards.append(await general.next_reply())
+    await cards[-1].until("Queued, position 2, about")
+    await alice.say("!cancel")
+    await cards[-1].until("Cancelled")
+    await cards[-2].until("Queued, position 1")

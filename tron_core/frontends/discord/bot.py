@@ -23,6 +23,9 @@ from tron_core.frontends.discord.presses import Presses
 DEFAULT_UPLOAD = 10 * 1024 * 1024
 """Bytes of the largest file in a direct channel."""
 
+# TRON does not speak in voice channels, so that the libraries for it are not missed.
+discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +56,7 @@ class Bot(commands.AutoShardedBot):
         self.prefix = PrefixCommands(self)
         self.posting = Posting(self, desk.services.artifacts)
         self.add_dynamic_items(JobButton)
-        slash.fill(self.tree, self, plugins.capabilities.values(), declared)
+        slash.fill(self.tree, self, list(plugins.capabilities.values()), declared)
 
     async def setup_hook(self) -> None:
         """Logged in, and not connected yet: REST works from here on."""

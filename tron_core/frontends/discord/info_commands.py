@@ -46,7 +46,8 @@ def _overview(asked: Asked) -> str:
         there = asked.services.scheduler.availability(capability.name).available
         note = "" if there else " *(no worker now)*"
         lines.append(f"`{prefix}{capability.command.name}` {capability.command.summary}{note}")
-    lines += ["", "**Also**", *(_line(asked, command) for command in asked.bot.builtins if not command.admin)]
+    own = [command for command in asked.bot.builtins if not command.name.startswith("admin ")]
+    lines += ["", "**Also**", *(_line(asked, command) for command in own)]
     lines += ["", f"-# `{prefix}help NAME` says more. All of it is there as slash commands too."]
     return "\n".join(lines)
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 MAX_COMMANDS = 100
 MAX_OPTIONS = 25
+MAX_MENUS = 5
 MAX_CHOICES = 25
 _TYPES: dict[str, Any] = {"str": str, "int": int, "float": float, "bool": bool, "choice": str}
 _HASH_KEY = "discord.commands"
@@ -41,25 +42,28 @@ Command = app_commands.Command[Any, ..., Any]
 logger = logging.getLogger(__name__)
 
 
-def fill(tree: Tree, bot: Bot, capabilities: Iterable[Capability], builtins: Iterable[BuiltIn]) -> None:
+def fill(tree: Tree, bot: Bot, capabilities: Sequence[Capability], builtins: Iterable[BuiltIn]) -> None:
     """Add every command; raises ConfigError where they are too many, or two have one name."""
     groups: dict[str, app_commands.Group] = {}
     made: list[Command | app_commands.Group] = [capability_command(bot, each) for each in capabilities]
     for builtin in builtins:
         group, _, name = builtin.name.rpartition(" ")
-        command = builtin_command(bot, builtin, name)
         if not group:
-            made.append(command)
+            made.append(builtin_command(bot, builtin, name))
             continue
         if group not in groups:
             groups[group] = app_commands.Group(name=group, description=f"{group.capitalize()}: show and change")
             made.append(groups[group])
-        groups[group].add_command(command)
+        groups[group].add_command(builtin_command(bot, builtin, name))
     if len(made) > MAX_COMMANDS:
         raise ConfigError(f"Discord takes {MAX_COMMANDS} slash commands, and there are {len(made)}; disable a plugin")
-    for command_or_group in made:
+    menus = [menu_entry(bot, each) for each in capabilities if each.command.menu]
+    if len(menus) > MAX_MENUS:
+        names = ", ".join(entry.name for entry in menus)
+        raise ConfigError(f"Discord takes {MAX_MENUS} entries in a menu, and there are {len(menus)}: {names}")
+    for command in (*made, *menus):
         try:
-            tree.add_command(command_or_group)
+            tree.add_command(command)
         except app_commands.CommandAlreadyRegistered as error:
             raise ConfigError(f"Two commands are named /{error.name}; disable the plugin of one of them") from None
 
@@ -111,6 +115,23 @@ def capability_command(bot: Bot, capability: Capability) -> Command:
     described = {f"{spec.name}{number or ''}": spec.help for spec in specs for number in _numbers(spec)}
     completing = {spec.name: _completion(bot, capability, spec) for spec in specs if _completes(capability, spec)}
     return _command(callback, capability.command.name, capability.command.summary, parameters, described, completing)
+
+
+def menu_entry(bot: Bot, capability: Capability) -> app_commands.ContextMenu:
+    """The entry of a capability in the menu of messages: it asks with the message's files."""
+
+    async def callback(interaction: Interaction, message: discord.Message) -> None:
+        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        place = Place(interaction.channel_id or 0, answering=message.id, user=interaction.user.id)
+
+        async def make() -> Any:
+            await bot.desk.check(caller, capability.name)
+            values = await bot.desk.with_files(caller, capability, {}, message.attachments)
+            return await bot.desk.submit(caller, capability.name, values, place)
+
+        await answering.with_job(interaction, bot.desk, bot.cards, make(), capability)
+
+    return app_commands.ContextMenu(name=capability.command.menu, callback=callback)
 
 
 def _copies(spec: FieldSpec) -> Sequence[int]:
