@@ -87,6 +87,8 @@ class OfflineAdministration:
             self._run(self._auth.ban(username, change.get("ban_reason")))
         elif change.get("banned") is False:
             self._run(self._auth.unban(username))
+        if "channels" in change:
+            self._run(self._auth.grant_channels(username, change["channels"]))
         self._record(Action.USER_CHANGED, username, **change)
         return {**users.shape(self._run(self._auth.get_user(username)))}
 

@@ -38,3 +38,11 @@ def test_changes_in_the_database_stand_under_the_name_of_the_systems_user() -> N
     assert lines[0].split() == ["WHEN", "WHO", "WHAT", "TARGET", "DETAIL"]
     assert lines[1].endswith("console:olga  user.changed  dora    banned=True, ban_reason=spam")
     assert len(lines) == 2
+
+
+def test_channels_are_granted_and_taken_away() -> None:
+    tron("users", "create", "--username", "dora", "--password", "a long password")
+    assert tron("users", "channels", "dora", "99", "1234").stdout == "dora may have replies sent to 1234, 99\n"
+    assert tron("users", "channels", "dora").stdout == "dora may have replies sent to no channel\n"
+    refused = CliRunner().invoke(app, ["users", "channels", "dora", "general"])
+    assert (refused.exit_code, refused.stderr) == (1, "error: channel 'general': expected is its id, up to 20 digits\n")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from tron_core.api import DatabaseAccess
 from tron_core.clock import Clock
@@ -80,9 +80,9 @@ class Audit:
 
     async def forget(self, names: Iterable[str]) -> None:
         """Take a person's names out of every entry, as who acted and as who it was done to."""
-        known = list(names)
-        mentioned = update(audit).where(audit.c.target.in_(known)).values(target=FORGOTTEN, detail="{}")
-        acting = update(audit).where(audit.c.actor.in_(known)).values(actor=FORGOTTEN)
+        known = [name.lower() for name in names]  # users are the same whatever their capitals
+        mentioned = update(audit).where(func.lower(audit.c.target).in_(known)).values(target=FORGOTTEN, detail="{}")
+        acting = update(audit).where(func.lower(audit.c.actor).in_(known)).values(actor=FORGOTTEN)
 
         def erase(connection: Connection) -> None:
             connection.execute(mentioned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -94,6 +94,10 @@ class Auth:
     async def unban(self, username: str) -> User:
         """Let a user's credentials and tokens work again; raises NotFound."""
         return await self._database.write(lambda c: users.set_ban(c, username, None, None))
+
+    async def grant_channels(self, username: str, channels: Sequence[str]) -> User:
+        """Let a user have replies sent to these Discord channels and to no others; raises NotFound."""
+        return await self._database.write(lambda c: users.set_channels(c, username, channels))
 
     async def delete_user(self, username: str) -> None:
         """Delete a user with all credentials and tokens; raises NotFound."""

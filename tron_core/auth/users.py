@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +24,8 @@ LOCAL_USERNAME = "local"
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody with a name and a password; ``banned_at`` is None unless they are banned."""
+    """Somebody with a name and a password; ``banned_at`` is None unless they are banned, ``channels`` are the ids of
+    the Discord channels to which they may have replies sent."""
 
     id: int
     username: str
@@ -31,6 +34,7 @@ class User:
     created_at: float
     banned_at: float | None = None
     ban_reason: str | None = None
+    channels: tuple[str, ...] = ()
 
 
 def check_username(username: str) -> None:
@@ -102,6 +106,14 @@ def set_ban(connection: Connection, username: str, banned_at: float | None, reas
     return get(connection, username)
 
 
+def set_channels(connection: Connection, username: str, channels: Sequence[str]) -> User:
+    """Say to which Discord channels a user may have replies sent; raises NotFound."""
+    user = get(connection, username)
+    granted = json.dumps(sorted(set(channels)))
+    connection.execute(update(users).where(users.c.id == user.id).values(channels=granted))
+    return get(connection, username)
+
+
 def remove(connection: Connection, username: str) -> list[str]:
     """Delete a user with every credential and token; returns the client_ids. Raises NotFound."""
     user = get(connection, username)
@@ -131,4 +143,7 @@ def _row(connection: Connection, username: str) -> Any:
 
 
 def _user(row: Any) -> User:
-    return User(row.id, row.username, row.email, Scope(row.scope), row.created_at, row.banned_at, row.ban_reason)
+    channels = tuple(json.loads(row.channels or "[]"))
+    return User(
+        row.id, row.username, row.email, Scope(row.scope), row.created_at, row.banned_at, row.ban_reason, channels
+    )

@@ -26,7 +26,7 @@ class Administration(Protocol):
         """A new user."""
 
     def change_user(self, username: str, change: Mapping[str, Any]) -> Json:
-        """Change what ``change`` names: ``scope``, ``banned`` and ``ban_reason``."""
+        """Change what ``change`` names: ``scope``, ``banned``, ``ban_reason`` and ``channels``."""
 
     def delete_user(self, username: str) -> None:
         """Delete a user with all credentials and tokens."""

@@ -143,6 +143,32 @@ def ban(
 
 
 @users.command()
+def channels(
+    ctx: typer.Context,
+    username: Name,
+    granted: Annotated[
+        list[str] | None, typer.Argument(metavar="[CHANNEL]...", help="Ids of Discord channels; none takes all away.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Say to which Discord channels a user may have replies sent (`notify` over REST): these and no others.
+
+    Example: tron users channels alice 123456789012345678
+    """
+    from tron_core.errors import Refused
+
+    ids = granted or []
+    for each in ids:
+        if not (each.isascii() and each.isdigit() and len(each) <= 20):
+            raise Refused(f"channel {each!r}: expected is its id, up to 20 digits")
+    with administration(context_of(ctx), url, token) as admin:
+        changed = admin.change_user(username, {"channels": ids})
+    _say(changed, as_json, f"{username} may have replies sent to {', '.join(changed['channels']) or 'no channel'}")
+
+
+@users.command()
 def delete(ctx: typer.Context, username: Name, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
     """Delete a user with every credential and token. The user's jobs stay: `tron users forget` erases those too.
 

@@ -54,6 +54,7 @@ users = Table(
     Column("created_at", Double, nullable=False),
     Column("banned_at", Double),
     Column("ban_reason", Text),
+    Column("channels", Json),
 )
 
 credentials = Table(

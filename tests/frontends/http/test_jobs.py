@@ -183,6 +183,22 @@ async def test_only_an_administrator_goes_first_or_writes_to_a_channel(
     assert (await alice.post("/jobs", json={**ECHO, "priority": "low"})).json()["priority"] == "low"
 
 
+async def test_a_user_may_write_to_the_channels_that_were_granted(
+    alice: httpx.AsyncClient, admin: httpx.AsyncClient
+) -> None:
+    changed = await admin.patch("/users/alice", json={"channels": ["1234", "99"]})
+    assert changed.json()["channels"] == ["1234", "99"]
+    granted, other = ({**ECHO, "notify": {"discord_channel": channel}} for channel in ("1234", "5678"))
+    assert (
+        code_of(await alice.post("/jobs", json=granted), 422) == "refused"
+    )  # this hub has no Discord to take it there
+    refused = await alice.post("/jobs", json=other)
+    assert code_of(refused, 403) == "forbidden"
+    assert refused.json()["detail"] == "notify.discord_channel (5678): not granted to you; allowed: 1234, 99"
+    await admin.patch("/users/alice", json={"channels": []})
+    assert code_of(await alice.post("/jobs", json=granted), 403) == "forbidden"
+
+
 async def test_what_no_worker_can_do_now_is_said_at_once(alice: httpx.AsyncClient) -> None:
     job = (await alice.post("/jobs", json={"capability": "afar", "params": {"prompt": "x"}})).json()
     assert job["position"] == 1

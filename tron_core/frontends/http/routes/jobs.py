@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from tron_core.auth.audit import Action
 from tron_core.auth.principal import Principal
+from tron_core.auth.service import Auth
 from tron_core.config import Settings
 from tron_core.errors import Forbidden, NotFound, Refused
 from tron_core.frontends.http import events
@@ -76,7 +77,7 @@ NewJob = Annotated[JobBody, Depends(json_body(JobBody))]
 async def submit(caller: User, body: NewJob, request: Request, hub: Hub, shapes: Shapes) -> Response:
     """``Idempotency-Key``: the same key and body again give the same job. ``Prefer: wait=N``: answer once the job is
     over, or after N seconds (at most 60)."""
-    _check_rights(body, caller)
+    await _check_rights(body, caller, hub.auth)
     target = _target(body, hub.settings)
     live = await hub.scheduler.submit(
         JobRequest(
@@ -96,12 +97,18 @@ async def submit(caller: User, body: NewJob, request: Request, hub: Hub, shapes:
     return Json(shapes.job(live), 200 if live.job.state.over else 202, headers)
 
 
-def _check_rights(body: JobBody, caller: Principal) -> None:
-    """Raise Forbidden for what only an administrator may ask."""
+async def _check_rights(body: JobBody, caller: Principal, auth: Auth) -> None:
+    """Raise Forbidden for what only an administrator may ask, and for channels that the caller was not granted."""
     if body.priority == "high" and not caller.is_admin:
         raise Forbidden("priority (high): only an administrator may; allowed: low, normal")
-    if body.notify is not None and not caller.is_admin:
-        raise Forbidden("notify: only an administrator may have replies sent to a channel")
+    if body.notify is None or caller.is_admin:
+        return
+    granted = (await auth.get_user(caller.username)).channels
+    if body.notify.discord_channel not in granted:
+        allowed = ", ".join(granted) or "none; an administrator grants them (tron users channels)"
+        raise Forbidden(
+            f"notify.discord_channel ({body.notify.discord_channel}): not granted to you; allowed: {allowed}"
+        )
 
 
 def _target(body: JobBody, settings: Settings) -> Target | None:

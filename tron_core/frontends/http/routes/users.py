@@ -25,6 +25,7 @@ router = APIRouter(prefix="/users", tags=["administration"])
 
 Username = Annotated[str, Field(min_length=1, max_length=64)]
 Requester = Annotated[str, Field(min_length=1, max_length=96)]
+ChannelId = Annotated[str, Field(pattern="^[0-9]{1,20}$")]
 ScopeName = Literal["user", "admin", "worker"]
 
 
@@ -36,6 +37,7 @@ class UserShape(TypedDict):
     created_at: str
     banned_at: str | None
     ban_reason: str | None
+    channels: list[str]
 
 
 class ForgottenShape(TypedDict):
@@ -60,6 +62,8 @@ class UserChange(Body):
     scope: ScopeName | None = None
     banned: bool | None = None
     ban_reason: Annotated[str, Field(max_length=500)] | None = None
+    channels: Annotated[list[ChannelId], Field(max_length=100)] | None = None
+    """The ids of the Discord channels to which the user may have replies sent (``notify``): these and no others."""
 
 
 NewUser = Annotated[UserBody, Depends(json_body(UserBody))]
@@ -88,7 +92,7 @@ async def create(caller: Admin, body: NewUser, hub: Hub) -> Response:
 
 @router.patch(
     "/{username}",
-    summary="Change a user's scope, ban or unban",
+    summary="Change a user's scope or channels, ban or unban",
     openapi_extra=documented(UserChange),
     responses={200: {"model": UserShape}},
 )
@@ -101,6 +105,8 @@ async def change(caller: Admin, username: str, body: Change, hub: Hub) -> Respon
         user = await hub.auth.ban(username, body.ban_reason)
     elif body.banned is False:
         user = await hub.auth.unban(username)
+    if body.channels is not None:
+        user = await hub.auth.grant_channels(username, body.channels)
     changed = body.model_dump(exclude_none=True)
     await hub.auth.audit.record(caller.requester, Action.USER_CHANGED, user.username, **changed)
     return Json(shape(user))
@@ -134,4 +140,5 @@ def shape(user: User) -> UserShape:
         "created_at": shapes.time(user.created_at),
         "banned_at": shapes.time_or_none(user.banned_at),
         "ban_reason": user.ban_reason,
+        "channels": list(user.channels),
     }
