@@ -37,8 +37,8 @@ run: install ## keep a hub and a worker up, and print where to ask
 	@mkdir -p tron-demo && touch -a tron-demo/tron.toml
 	$(BIN)/tron --config tron-demo/tron.toml run --with-worker
 
-test: install ## all tests of the core and of the plugins
-	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal
+test: install ## the tests of the core and of the plugins, but the slow ones, which .ci/run adds
+	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal -m "not slow"
 
 lint: install ## ruff, mypy --strict, and the direction of imports
 	$(BIN)/ruff check
