@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -109,19 +109,23 @@ class Cards:
     async def open(self, live: LiveJob, place: Place) -> None:
         """Post the card of a new job; returns when it is there, raises what Discord refused it with."""
         card = self._card(live.job.id, place)
-        card.shown = _shown(live, card.shown)
+        await self._catch_up(card)
         self.posts.want(place.channel, card)
         await asyncio.shield(card.posted)
 
     async def adopt(self, live: LiveJob, place: Place) -> None:
         """An answer to an interaction is the card: ``place`` names its message."""
         card = self._card(live.job.id, place)
-        card.shown = _shown(live, card.shown)
+        await self._catch_up(card)
         card.place = place
         if not card.posted.done():
             card.posted.set_result(place.message or 0)
         await self._scheduler.retarget(live.job.id, place.target())
         self.edits.want(place.channel, card, final=card.final is not None)
+
+    async def _catch_up(self, card: Card) -> None:
+        """Show what happened to the job before its card was there; from here on events change it."""
+        card.shown = _shown(await self._scheduler.get(card.job), card.shown)
 
     def _card(self, job: str, place: Place) -> Card:
         if job not in self._cards:
@@ -168,8 +172,9 @@ class Cards:
                     self._drop(card)
                     continue
                 shown = _shown(live, card.shown)
-                if live.job.state is JobState.QUEUED and shown.position != card.shown.position:
-                    card.shown = shown
+                moved = live.job.state is JobState.QUEUED and shown.position != card.shown.position
+                card.shown = shown
+                if moved:
                     self._stir(card)
 
     # Results
@@ -275,10 +280,16 @@ class Cards:
 
 
 def _shown(live: LiveJob, before: Shown) -> Shown:
-    """What a job that waits shows; one that runs shows what its events said."""
-    if live.job.state is not JobState.QUEUED:
+    """What a job shows now; of one that runs, what its events said stays, with the present estimate."""
+    if live.job.state is JobState.QUEUED:
+        return Shown("queued", live.position, live.eta_seconds, message=live.message)
+    if live.job.state is not JobState.RUNNING:
         return before
-    return Shown("queued", live.position, live.eta_seconds, message=live.message)
+    if before.phase != "running":
+        worker = live.job.attempts[-1].worker if live.job.attempts else None
+        progress = {} if live.progress is None else asdict(live.progress)
+        before = Shown("running", worker=worker, text=live.text, **progress)
+    return replace(before, eta_seconds=live.eta_seconds)
 
 
 def _succeed(future: asyncio.Future[None]) -> None:
