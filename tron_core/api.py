@@ -53,6 +53,11 @@ class SettingsAccess(Protocol):
     async def get(self, requester: str, guild: str | None, field: str) -> Any:
         """The saved value of ``field`` (``echo.times``), None where nobody saved one."""
 
+    async def save(self, requester: str, field: str, value: Any) -> None:
+        """Save a setting of the plugin's own for a person, as they could themselves; None forgets it.
+
+        Raises InvalidParams for a value that is not allowed, NotFound where the plugin has no such setting."""
+
 
 class HookAccess(Protocol):
     """Calls of hooks that a plugin declared, under the rules of every hook: order, time limit, isolation."""

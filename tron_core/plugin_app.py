@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from tron_core.api import ArtifactAccess, DatabaseAccess, HookAccess, SettingsAccess
+from tron_core.errors import NotFound
+from tron_core.frontends import setting_keys
 from tron_core.job import Artifact, Job, JobRequest, Role
 from tron_core.plugins import Plugins
 from tron_core.services import Services
@@ -36,6 +38,28 @@ class PluginArtifacts:
         return await self._services.artifacts.open(artifact_id)
 
 
+class PluginSettings:
+    """The saved settings, as ``SettingsAccess`` says."""
+
+    def __init__(self, plugin: str, services: Services) -> None:
+        self._plugin = plugin
+        self._services = services
+
+    async def get(self, requester: str, guild: str | None, field: str) -> Any:
+        return await self._services.saved_settings.get(requester, guild, field)
+
+    async def save(self, requester: str, field: str, value: Any) -> None:
+        meant = setting_keys.find(self._services.plugins, field)
+        if any(each.plugin != self._plugin for each in meant):
+            raise NotFound(f"The setting {field!r} is not of the plugin {self._plugin}", code="unknown_setting")
+        if value is None:
+            await self._services.saved_settings.reset(requester, key=field)
+            return
+        for each in meant:
+            each.check(value)
+        await self._services.saved_settings.set(requester, self._plugin, field, value)
+
+
 class PluginHooks:
     """Calls of hooks, as ``HookAccess`` says."""
 
@@ -57,7 +81,7 @@ class PluginApp:
         self.folder = services.folder
         self.database: DatabaseAccess = services.database
         self.artifacts: ArtifactAccess = PluginArtifacts(services)
-        self.settings: SettingsAccess = services.saved_settings
+        self.settings: SettingsAccess = PluginSettings(plugin, services)
         self.hooks: HookAccess = PluginHooks(services.plugins)
         self._services = services
 
