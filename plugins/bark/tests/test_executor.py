@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 from pocketsphinx import Decoder
 
@@ -15,7 +18,7 @@ from tron_core.testing import RecordingContext
 from tron_core.worker import Cancelled, ExecutorError
 from tron_plugin_bark import SPEECH, VOICES, SpeechParams
 from tron_plugin_bark.executor import BarkConfig, SpeechExecutor, tron_register_executors
-from tron_plugin_bark.piper import PiperDied
+from tron_plugin_bark.piper import PiperDied, PiperProcess
 
 
 def spoken(executor: SpeechExecutor, ctx: RecordingContext, text: str, seed: int = 7) -> tuple[np.ndarray, int]:
@@ -24,7 +27,7 @@ def spoken(executor: SpeechExecutor, ctx: RecordingContext, text: str, seed: int
     with wave.open(io.BytesIO(ctx.artifacts["speech.wav"].data)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         samples, rate = np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
-    assert output == {"voice": VOICES[0], "seconds": pytest.approx(len(samples) / rate, abs=0.001)}
+    assert output == {"voices": [VOICES[0]], "seconds": pytest.approx(len(samples) / rate, abs=0.001)}
     return samples, rate
 
 
@@ -41,7 +44,7 @@ def heard(samples: np.ndarray, rate: int) -> set[str]:
 
 
 def test_a_recogniser_understands_several_of_the_words(executor: SpeechExecutor, tmp_path: Path) -> None:
-    samples, rate = spoken(executor, RecordingContext(tmp_path), SPEECH.demo().params["text"])
+    samples, rate = spoken(executor, RecordingContext(tmp_path), SPEECH.demo()[0].params["text"])
     assert rate == 22050
     words = {"hello", "your", "job", "has", "finished", "voice", "says", "ordinary", "processor"}
     assert len(words & heard(samples, rate)) >= 4
@@ -154,3 +157,67 @@ def test_another_engine_is_refused_by_the_configuration() -> None:
 def test_the_hook_offers_the_executor() -> None:
     (executor,) = tron_register_executors()
     assert executor.capability == "tts"
+
+
+@pytest.fixture
+def two_voices(tmp_path: Path, voice: Path) -> Iterator[SpeechExecutor]:
+    """An executor that has the one voice under two names."""
+    folder = tmp_path / "voices"
+    folder.mkdir()
+    for name in ("amy", "bob"):
+        for suffix in (".onnx", ".onnx.json"):
+            (folder / f"{name}{suffix}").symlink_to(voice.with_name(f"{voice.stem}{suffix}"))
+    executor = SpeechExecutor()
+    executor.options = BarkConfig(voices=folder)
+    yield executor
+    executor.close()
+
+
+def test_actors_speak_in_turn_and_each_voice_is_loaded_once(two_voices: SpeechExecutor, tmp_path: Path) -> None:
+    loads, said = list[str](), list[str]()
+
+    class Recorded(PiperProcess):
+        def load(self, voice: Path, seed: int | None) -> int:
+            loads.append(voice.stem)
+            return 16_000 if voice.stem == "amy" else 22_050
+
+        def say(self, text: str) -> np.ndarray:
+            said.append(text)
+            return np.full(1600 if loads[-1] == "amy" else 2205, len(said) * 1000, np.int16)
+
+    two_voices._piper = Recorded()
+    ctx = RecordingContext(tmp_path)
+    params = SpeechParams(text="{A}: One. {B}: Two.\n{a}: Three.", actors="A=amy, B=bob")
+    output = two_voices.run(params, ctx)
+    assert (loads, said) == (["amy", "bob"], ["One.", "Three.", "Two."])
+    assert output == {"voices": ["amy", "bob"], "seconds": pytest.approx(0.1 * 3 + 0.25 * 2, abs=0.01)}
+    with wave.open(io.BytesIO(ctx.artifacts["speech.wav"].data)) as file:
+        samples, rate = np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
+    assert rate == 22_050
+    assert [round(samples[round(at * rate)], -2) for at in (0.05, 0.4, 0.75)] == [1000, 3000, 2000]
+    assert [report.step for report in ctx.reports if report.step] == [1, 2, 3]
+
+
+def test_two_real_voices_make_one_file(two_voices: SpeechExecutor, tmp_path: Path) -> None:
+    ctx = RecordingContext(tmp_path)
+    params = SpeechParams(text="{amy}: Is the kettle on? {bob}: It is.", seed=7, format="ogg")
+    output = two_voices.run(params, ctx)
+    message = output["voice_message"]
+    assert (message["artifact"], message["duration_secs"]) == ("speech.ogg", output["seconds"])
+    about = soundfile.info(io.BytesIO(ctx.artifacts["speech.ogg"].data))
+    assert (about.subtype, about.duration) == ("OPUS", pytest.approx(output["seconds"], abs=0.03))
+    waveform = base64.b64decode(message["waveform"])
+    assert len(waveform) == round(10 * output["seconds"])
+    assert max(waveform) > 60
+
+
+def test_an_actor_whose_voice_is_elsewhere_is_refused(two_voices: SpeechExecutor, tmp_path: Path) -> None:
+    with pytest.raises(ExecutorError, match="'joe' is not on this worker; allowed: amy, bob"):
+        two_voices.run(SpeechParams(text="{A}: Hello.", actors="A=joe"), RecordingContext(tmp_path))
+
+
+def test_an_mp3_is_named_and_typed_as_one(executor: SpeechExecutor, tmp_path: Path) -> None:
+    ctx = RecordingContext(tmp_path)
+    output = executor.run(SpeechParams(text="Hello.", format="mp3"), ctx)
+    assert ctx.artifacts["speech.mp3"].media_type == "audio/mpeg"
+    assert "voice_message" not in output

@@ -33,7 +33,8 @@ def request(**params: object) -> tron.JobRequest:
 
 
 def test_importing_the_hub_half_loads_no_library_for_sound() -> None:
-    code = "import sys, tron_plugin_bark; print(sorted({'numpy', 'PIL', 'piper', 'onnxruntime'} & set(sys.modules)))"
+    libraries = "{'numpy', 'PIL', 'piper', 'onnxruntime', 'soundfile', 'soxr'}"
+    code = f"import sys, tron_plugin_bark; print(sorted({libraries} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
@@ -80,12 +81,46 @@ async def test_other_capabilities_are_none_of_our_business() -> None:
 
 async def test_the_reply_tells_voice_and_length() -> None:
     job = tron.Job("j", "tts", {"text": "Hello"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
-    reply = await Speech().handle_result(job, tron.Result({"voice": "joe", "seconds": 3.219}))
-    assert reply.text == "joe, 3.2 s"
+    reply = await Speech().handle_result(job, tron.Result({"voices": ["joe", "amy"], "seconds": 3.219}))
+    assert reply.text == "joe, amy, 3.2 s"
 
 
-def test_the_demo_is_valid_and_the_first_known_voice_a_choice() -> None:
-    (speech,) = tron_register_capabilities()
-    assert speech.parse(speech.demo().params).seed == 7
+def test_the_demos_are_valid_and_the_first_known_voice_a_choice() -> None:
+    speech, *others = tron_register_capabilities()
+    assert [speech.parse(demo.params).format for demo in speech.demo()] == ["wav", "ogg"]
+    assert [each.name for each in others] == ["tts-voice", "tts-voices", "tts-actors"]
+    for each in others:
+        each.parse(each.demo().params)
     assert tuple(speech.choices("voice")) == VOICES
     assert speech.choices("text") == ()
+
+
+def test_every_voice_of_a_text_is_required_of_the_worker() -> None:
+    params = Speech().parse({"text": "One. {ann}: Two. {bob}: Three. {}: Four.", "voice": "joe", "actors": "ann=amy"})
+    assert Speech().requirements(params).choices == (("voice", "joe"), ("voice", "amy"), ("voice", "bob"))
+
+
+def test_actors_are_kept_in_one_form_and_a_wrong_pair_is_named() -> None:
+    assert Speech().parse({"text": "Hello", "actors": "ann = amy,BOB=joe,"}).actors == "ANN=amy, BOB=joe"
+    with pytest.raises(tron.InvalidParams, match=r"actors.*'ann' is no actor; write NAME=VOICE"):
+        Speech().parse({"text": "Hello", "actors": "ann"})
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("params", "problem"),
+    [
+        ({"text": "{Eve}: Hello", "actors": "ANN=amy"}, "'Eve'.*no such actor or voice; allowed: ANN$"),
+        ({"text": "{Eve}: Hello"}, "none yet; !actors NAME VOICE makes one"),
+        ({"text": "{Ann}: Hello", "actors": "ANN=eva"}, "'eva'.*the actor ANN: there is no such voice.*amy, joe"),
+    ],
+)
+async def test_an_actor_that_nobody_knows_is_refused(params: dict[str, str], problem: str) -> None:
+    with pytest.raises(tron.Refused, match=problem):
+        await tron_job_submitting(request(**params))
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("text", ["{Ann}: Hello {joe}: Hello", "no {mark} here: {at} all", "{}: nobody"])
+async def test_known_actors_and_voices_may_speak(text: str) -> None:
+    await tron_job_submitting(request(text=text, actors="ANN=amy, OLD=gone"))

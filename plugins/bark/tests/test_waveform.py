@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tron_plugin_bark.waveform import HEIGHT, WIDTH, draw, peaks
+from tron_plugin_bark.waveform import HEIGHT, WIDTH, draw, levels, peaks
 
 
 def test_peaks_are_the_loudest_of_each_stretch() -> None:
@@ -28,3 +28,12 @@ def test_loud_is_drawn_higher_than_quiet() -> None:
         grey = np.asarray(image.convert("L"), np.float64)
     inked = (grey > grey.min() + 20).sum(axis=0)
     assert inked[WIDTH // 2 :].sum() > 5 * inked[: WIDTH // 2].sum()
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0, 1), (0.05, 1), (1.0, 10), (25.6, 256), (600, 256)])
+def test_a_voice_message_has_a_byte_for_each_tenth_of_a_second(seconds: float, count: int) -> None:
+    assert levels(np.full(round(seconds * 1000), 16384, np.int16), 1000) == (b"\x80" if seconds else b"\0") * count
+
+
+def test_the_loudest_sample_is_the_highest_byte() -> None:
+    assert levels(np.array([-32768] * 100, np.int16), 1000) == b"\xff"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tron_plugin_bark.audio import Samples
     from tron_plugin_bark.piper import PiperProcess
 
-LIBRARIES = {"numpy": "worker", "PIL": "worker", "piper": "piper"}
+LIBRARIES = {"numpy": "worker", "PIL": "worker", "soundfile": "worker", "soxr": "worker", "piper": "piper"}
 """What must be importable, and the extra that brings it."""
 
 _SPOKEN = 0.95
@@ -33,6 +35,14 @@ class BarkConfig(BaseModel):
 
     engine: Literal["piper"] = Field("piper", description="What speaks")
     voices: Path | None = Field(None, description="Folder of NAME.onnx and NAME.onnx.json; else the package's voice")
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A sentence and the voice that says it."""
+
+    voice: str
+    text: str
 
 
 class SpeechExecutor(Executor):
@@ -68,19 +78,24 @@ class SpeechExecutor(Executor):
         return {"voice": list(self._found())}
 
     def run(self, params: SpeechParams, ctx: ExecutionContext) -> dict[str, Any]:
-        """Say the text; the output says who said it and for how many seconds."""
-        from tron_plugin_bark.audio import join, wav
+        """Say the text; the output says who said it, for how many seconds, and how it looks as a voice message."""
+        from tron_plugin_bark.audio import KINDS, encode, join
         from tron_plugin_bark.waveform import draw
 
-        voice, path = self._chosen(params.voice)
-        rate, pieces = self._spoken(path, params, ctx)
+        lines = self._lines(params)
+        rate, pieces = self._spoken(lines, params.seed, ctx)
         if not pieces:
             raise ExecutorError("text: there is nothing in it that can be said", "invalid")
         samples = join(pieces, rate)
-        ctx.artifact("speech.wav", "audio/wav", wav(samples, rate))
+        kind, name = KINDS[params.format], f"speech.{params.format}"
+        ctx.artifact(name, kind.media_type, encode(samples, rate, kind))
         ctx.artifact("waveform.png", "image/png", draw(samples), role="waveform")
         ctx.progress(1.0)
-        return {"voice": voice, "seconds": round(len(samples) / rate, 3)}
+        seconds = round(len(samples) / rate, 3)
+        output: dict[str, Any] = {"voices": list(dict.fromkeys(line.voice for line in lines)), "seconds": seconds}
+        if params.format == "ogg":
+            output["voice_message"] = _voice_message(name, samples, rate)
+        return output
 
     def close(self) -> None:
         """End the process that speaks."""
@@ -95,25 +110,43 @@ class SpeechExecutor(Executor):
         folder = self._config.voices or packaged_folder()
         return find_voices(folder.expanduser()) if folder else {}
 
-    def _chosen(self, voice: str | None) -> tuple[str, Path]:
+    def _lines(self, params: SpeechParams) -> list[_Line]:
+        """Each sentence with its voice."""
         found = self._found()
-        name = voice or next(iter(found), "")
-        if name not in found:
-            raise ExecutorError(f"voice: {name!r} is not on this worker; allowed: {', '.join(found)}", "invalid")
-        return name, found[name]
+        lines = []
+        for named, text in params.spoken():
+            voice = named or next(iter(found), "")
+            if voice not in found:
+                raise ExecutorError(f"voice: {voice!r} is not on this worker; allowed: {', '.join(found)}", "invalid")
+            lines += [_Line(voice, sentence) for sentence in sentences(text)]
+        return lines
 
-    def _spoken(self, voice: Path, params: SpeechParams, ctx: ExecutionContext) -> tuple[int, list[Samples]]:
+    def _spoken(self, lines: Sequence[_Line], seed: int, ctx: ExecutionContext) -> tuple[int, list[Samples]]:
         """The samples a second, and each sentence that has a sound; raises Cancelled between two."""
+        from tron_plugin_bark.audio import at_rate
         from tron_plugin_bark.piper import PiperDied, PiperFailed
 
         try:
-            rate = self._load(voice, None if params.seed == RANDOM else params.seed, ctx)
-            pieces = _said(self._process(), sentences(params.text), ctx)
-            return rate, [piece for piece in pieces if piece.size]
+            said = self._said(lines, None if seed == RANDOM else seed, ctx)
         except PiperDied as error:
             raise ExecutorError(str(error), "transient") from error
         except PiperFailed as error:
             raise ExecutorError(f"Piper: {error}") from error
+        highest = max((rate for rate, _ in said), default=0)
+        return highest, [at_rate(piece, rate, highest) for rate, piece in said if piece.size]
+
+    def _said(self, lines: Sequence[_Line], seed: int | None, ctx: ExecutionContext) -> list[tuple[int, Samples]]:
+        """The samples of each line with their rate, in order. All lines of a voice are said in one go, because
+        another voice costs a load."""
+        found = self._found()
+        said: dict[int, tuple[int, Samples]] = {}
+        for voice in dict.fromkeys(line.voice for line in lines):
+            rate = self._load(found[voice], seed, ctx)
+            for number in (number for number, line in enumerate(lines) if line.voice == voice):
+                ctx.check_cancelled()
+                said[number] = rate, self._process().say(lines[number].text)
+                _tell_progress(ctx, len(said), len(lines))
+        return [said[number] for number in sorted(said)]
 
     def _load(self, voice: Path, seed: int | None, ctx: ExecutionContext) -> int:
         process = self._process()
@@ -133,13 +166,19 @@ class SpeechExecutor(Executor):
         return self._piper
 
 
-def _said(process: PiperProcess, texts: Sequence[str], ctx: ExecutionContext) -> list[Samples]:
-    pieces = []
-    for step, text in enumerate(texts, 1):
-        ctx.check_cancelled()
-        pieces.append(process.say(text))
-        ctx.progress(_SPOKEN * step / len(texts), f"sentence {step} of {len(texts)}", step=step, steps=len(texts))
-    return pieces
+def _tell_progress(ctx: ExecutionContext, step: int, steps: int) -> None:
+    ctx.progress(_SPOKEN * step / steps, f"sentence {step} of {steps}", step=step, steps=steps)
+
+
+def _voice_message(artifact: str, samples: Samples, rate: int) -> dict[str, Any]:
+    """What Discord wants to know of a voice message, beside the file."""
+    from tron_plugin_bark.waveform import levels
+
+    return {
+        "artifact": artifact,
+        "duration_secs": round(len(samples) / rate, 3),
+        "waveform": base64.b64encode(levels(samples, rate)).decode("ascii"),
+    }
 
 
 @hookimpl

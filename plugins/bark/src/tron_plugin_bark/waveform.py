@@ -20,9 +20,15 @@ _BACKGROUND, _LOUD, _QUIET = (24, 26, 38), (122, 162, 255), (70, 86, 140)
 
 def peaks(samples: Samples, count: int) -> npt.NDArray[np.float64]:
     """The loudest of each of ``count`` stretches, from 0 to 1."""
-    levels = np.abs(samples.astype(np.float64)) / 32768
-    edges = np.linspace(0, len(levels), count + 1).astype(int)
-    return np.array([levels[a:b].max(initial=0.0) for a, b in pairwise(edges)])
+    loudness = np.abs(samples.astype(np.float64)) / 32768
+    edges = np.linspace(0, len(loudness), count + 1).astype(int)
+    return np.array([loudness[a:b].max(initial=0.0) for a, b in pairwise(edges)])
+
+
+def levels(samples: Samples, rate: int) -> bytes:
+    """The waveform of a voice message in Discord: a byte for each tenth of a second, at most 256 in all."""
+    count = min(256, max(1, round(10 * len(samples) / rate)))
+    return np.rint(peaks(samples, count) * 255).astype(np.uint8).tobytes()
 
 
 def draw(samples: Samples) -> bytes:
