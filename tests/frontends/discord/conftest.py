@@ -78,6 +78,7 @@ class Paint(tron.Capability):
     def __init__(self) -> None:
         self.brush = asyncio.Semaphore(0)
         self.failure: str | None = None
+        self.padding = 0
 
     def requirements(self, params: Any) -> tron.Requirements:
         return tron.Requirements()
@@ -93,7 +94,7 @@ class Paint(tron.Capability):
             ctx.progress(step / params.steps, step=step, steps=params.steps)
         if self.failure is not None:
             raise ExecutorError(self.failure, "invalid")
-        ctx.artifact("picture.png", "image/png", PNG)
+        ctx.artifact("picture.png", "image/png", PNG + bytes(self.padding))
         return {"text": f"painted {params.prompt}"}
 
 

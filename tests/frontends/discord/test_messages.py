@@ -55,6 +55,17 @@ async def test_a_command_by_mention_may_have_the_prefix(alice: Member, general: 
     await (await general.next_reply()).until("hello")
 
 
+async def test_a_mention_that_only_begins_like_a_command_is_talk(
+    alice: Member, general: Place, studio: Any, hub: Hub
+) -> None:
+    studio.claims = lambda message: tron.JobRequest("echo", {"text": "a talk"}, message.requester)
+    for text in ("@bot help me write a letter", "tell me, @bot, about the queue", "@bot times are hard"):
+        await alice.say(text)
+        await (await general.next_reply()).until("a talk")
+    await alice.say("@bot queue")
+    assert "waiting" in (await general.next_reply()).content
+
+
 async def test_a_command_that_answers_a_picture_takes_it(alice: Member, general: Place, studio: Any, hub: Hub) -> None:
     studio.paint.let(4)
     await alice.say("!paint one")

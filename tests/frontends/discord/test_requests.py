@@ -172,3 +172,39 @@ async def test_those_who_wait_are_told_their_position(alice: Member, general: Pl
     await alice.say("!cancel")
     await cards[-1].until("Cancelled")
     await cards[-2].until("Queued, position 1")
+
+
+class TestFiles:
+    """Where files of results stand."""
+
+    @pytest.fixture
+    def configured(self, configured: dict[str, Any], request: pytest.FixtureRequest) -> dict[str, Any]:
+        return {**configured, **getattr(request, "param", {})}
+
+    @pytest.mark.parametrize("configured", [{"artifacts": {"public_url": "https://cdn.test/a/"}}], indirect=True)
+    async def test_with_a_public_address_pictures_are_shown_from_there(
+        self, alice: Member, general: Place, studio: Any
+    ) -> None:
+        studio.paint.let(4)
+        await alice.say("!paint x")
+        reply = await general.next_reply()
+        await reply.until("painted x")
+        assert reply.attachments == []
+        (embed,) = reply.message.embeds
+        assert embed["image"]["url"].startswith("https://cdn.test/a/")
+        assert embed["image"]["url"].endswith("/picture.png")
+
+    @pytest.mark.parametrize("configured", [{}, {"http": {"port": 0, "public_url": "https://hub.test"}}], indirect=True)
+    async def test_what_is_too_large_for_the_server_is_linked(
+        self, alice: Member, general: Place, studio: Any, hub: Hub
+    ) -> None:
+        studio.paint.padding = 11 * 1024 * 1024
+        studio.paint.let(4)
+        await alice.say("!paint x")
+        reply = await general.next_reply()
+        await reply.until("painted x")
+        assert reply.attachments == []
+        if hub.settings.http.public_url:
+            assert "[picture.png](https://hub.test/artifacts/" in reply.content
+        else:
+            assert "picture.png (11.0 MiB) is too large for this server" in reply.content

@@ -6,6 +6,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import discord
@@ -28,6 +29,27 @@ if TYPE_CHECKING:
 REMEMBERED_THREADS = 1000
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message's ``text`` without prefix and mention of the bot; whether it has them; and whether it may be a
+    command: with the prefix, or with the mention as its first word."""
+
+    text: str
+    prefixed: bool = False
+    mentioned: bool = False
+    command: bool = False
+
+    @property
+    def word(self) -> str:
+        """The first word, as commands are named."""
+        return self.text.split(maxsplit=1)[0].lower() if self.text else ""
+
+    @property
+    def rest(self) -> str:
+        """What follows it, line breaks and all."""
+        return self.text[len(self.word) :].lstrip(" ")
 
 
 class PrefixCommands:
@@ -54,44 +76,47 @@ class PrefixCommands:
             await self.tell(message, "⚠️ Something went wrong here. It is in the hub's log.")
 
     async def _take(self, message: discord.Message) -> None:
-        text, mentioned = self._addressed(message.content)
-        word, _, rest = text.partition(" ") if "\n" not in text.split(" ")[0] else text.partition("\n")
-        command = message.content.startswith(self._prefix) or mentioned
-        if command and await self._command(message, word.removeprefix(self._prefix).lower(), rest):
+        said = self._read(message.content)
+        if said.command and await self._command(message, said):
             return
-        if message.content.startswith(self._prefix):
+        if said.prefixed:
             return
-        direct = message.guild is None
         thread = await self._thread_job(message.channel)
-        if mentioned or direct or thread:
-            await self._offer(message, text, mentioned, thread)
+        if said.mentioned or message.guild is None or thread:
+            await self._offer(message, said, thread)
 
-    def _addressed(self, content: str) -> tuple[str, bool]:
-        """What was said without the prefix or the mention of the bot, and whether it was mentioned."""
-        if content.startswith(self._prefix):
-            return content[len(self._prefix) :].lstrip(), False
+    def _read(self, content: str) -> Said:
+        """What was said, without the mention of the bot and the prefix."""
         own = self._bot.user
         mention = re.compile(rf"<@!?{own.id if own else 0}>")
-        found = mention.search(content)
-        return mention.sub("", content).strip(), found is not None
+        first = mention.match(content) is not None
+        mentioned = mention.search(content) is not None
+        text = mention.sub("", content).strip()
+        prefixed = text.startswith(self._prefix) and (first or not mentioned)
+        if prefixed:
+            text = text[len(self._prefix) :].lstrip()
+        return Said(text, prefixed=prefixed, mentioned=mentioned, command=prefixed or first)
 
-    async def _command(self, message: discord.Message, word: str, rest: str) -> bool:
-        """Run the command of that name; False where there is none."""
-        builtin = self._bot.builtins.find(word)
-        capability = self._desk.services.plugins.commands.get(word)
-        if builtin is None and capability is None:
-            return False
+    async def _command(self, message: discord.Message, said: Said) -> bool:
+        """Run the command that was said; False where it is none."""
         caller = caller_of(message.author, message.channel, message.guild)
+        capability = self._desk.services.plugins.commands.get(said.word)
         if capability is None:
-            assert builtin is not None
-            await self._bot.builtins.by_prefix(message, caller, builtin, rest)
+            builtin = self._bot.builtins.find(said.word)
+            if builtin is None or not (said.prefixed or self._is_meant(said)):
+                return False
+            await self._bot.builtins.by_prefix(message, caller, builtin, said.rest)
             return True
         self._check_permissions(message)
         try:
-            await self._ask(message, caller, capability, rest)
+            await self._ask(message, caller, capability, said.rest)
         except TronError as error:
             await self.tell(message, self._desk.sentence(error, capability))
         return True
+
+    def _is_meant(self, said: Said) -> bool:
+        """Whether a mention with the name of a built-in command means it: "@bot queue", but not "@bot help me out"."""
+        return said.word in self._bot.builtins.names and len(said.rest.split()) <= 1
 
     async def _ask(self, message: discord.Message, caller: Caller, capability: Capability, text: str) -> None:
         await self._desk.check(caller, capability.name)
@@ -128,7 +153,7 @@ class PrefixCommands:
 
     # Messages that are no commands
 
-    async def _offer(self, message: discord.Message, text: str, mentioned: bool, thread: str | None) -> None:
+    async def _offer(self, message: discord.Message, said: Said, thread: str | None) -> None:
         """Let plugins claim it; in a thread of a job, its capability does where no plugin wants to."""
         services = self._desk.services
         caller = caller_of(message.author, message.channel, message.guild)
@@ -136,25 +161,25 @@ class PrefixCommands:
             return
         rules.check_place(await self._desk.rules_of(caller.guild), caller)
         files = await self._desk.fetcher.attachments(message.attachments, caller.requester)
-        said = Message(
-            text=text,
+        offered = Message(
+            text=said.text,
             requester=caller.requester,
             frontend="discord",
             channel=str(caller.channel),
             guild=caller.guild_id,
             thread_job=thread,
-            mentions_bot=mentioned or message.guild is None,
+            mentions_bot=said.mentioned or message.guild is None,
             attachments=tuple(files),
             roles=caller.roles,
         )
-        claimed = await services.plugins.call_first("tron_message", message=said)
+        claimed = await services.plugins.call_first("tron_message", message=offered)
         place = Place(message.channel.id, answering=message.id, user=caller.user)
         if isinstance(claimed, JobRequest):
             self._check_permissions(message)
             live = await self._desk.submit(caller, claimed.capability, claimed.params, place, parent=claimed.parent)
             await self._bot.cards.open(live, place)
-        elif thread is not None and text:
-            await self._continue(caller, thread, text, message, place)
+        elif thread is not None and said.text:
+            await self._continue(caller, thread, said.text, message, place)
 
     async def _continue(self, caller: Caller, thread: str, text: str, message: discord.Message, place: Place) -> None:
         job = (await self._desk.services.scheduler.get(thread)).job
