@@ -230,6 +230,18 @@ def test_a_second_prompt_is_refused_when_the_class_is_made() -> None:
             second: str = tron.Prompt("two")
 
 
+def test_a_default_that_the_field_does_not_allow_is_refused_when_the_class_is_made() -> None:
+    with pytest.raises(TypeError, match=r"Low\.times: its default 0 is not allowed: input should be greater than"):
+
+        class Low(tron.Params):
+            times: int = tron.Setting(0, ge=1)
+
+    with pytest.raises(TypeError, match=r"Absent\.seed: its default None is not allowed"):
+
+        class Absent(tron.Params):
+            seed: int = tron.Setting(None)
+
+
 def test_params_do_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Every(text="a").text = "b"  # type: ignore[misc]

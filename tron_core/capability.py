@@ -123,7 +123,8 @@ class Params(BaseModel):
     """The base of every capability's params: unknown fields are errors, instances do not change.
 
     A field is a str, int (within ±2^53), float, bool, Enum, Literal, Attachment or list[Attachment], each
-    ``| None`` where it may be left out. Anything else raises TypeError when the class is made.
+    ``| None`` where it may be left out. Anything else raises TypeError when the class is made, and so does a default
+    that the field does not allow.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, allow_inf_nan=False)
@@ -133,6 +134,8 @@ class Params(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if sum(spec.kind == "prompt" for spec in fields_of(cls)) > 1:
             raise TypeError(f"{cls.__name__} has more than one Prompt field; a command has one text")
+        for name, info in cls.model_fields.items():
+            _check_default(f"{cls.__name__}.{name}", info)
 
     @pydantic.field_validator("*", mode="after")
     @classmethod
@@ -192,6 +195,19 @@ def _describe(params: type[Params], name: str, info: pydantic.fields.FieldInfo) 
         **limits,
         **declared,
     )
+
+
+def _check_default(field: str, info: pydantic.fields.FieldInfo) -> None:
+    if info.default is PydanticUndefined:
+        return
+    allowed: Any = info.annotation
+    if info.metadata:
+        allowed = typing.Annotated[allowed, *info.metadata]
+    try:
+        pydantic.TypeAdapter(allowed).validate_python(info.default)
+    except pydantic.ValidationError as error:
+        sentence = _decapitalize(error.errors(include_url=False)[0]["msg"])
+        raise TypeError(f"{field}: its default {info.default!r} is not allowed: {sentence}") from None
 
 
 def _field_type(params: type[Params], name: str, annotation: Any) -> tuple[FieldType, tuple[str, ...], bool]:

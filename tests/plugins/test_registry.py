@@ -225,6 +225,13 @@ def test_a_name_that_cannot_be_used_everywhere_is_refused(name: str) -> None:
         ),
         (
             """
+            def tron_register_capabilities():
+                return []
+            """,
+            "tron_register_capabilities has the name of a hook, but no @tron_core.hookimpl above it",
+        ),
+        (
+            """
             @tron.hookimpl
             def tron_register_capabilities():
                 return [int]
@@ -283,6 +290,8 @@ class Text(tron.Params):
         ({"name": "x" * 33}, "a capability's name is 1 to 32 lower-case letters"),
         ({"command": "enlarge"}, "capability enlarge: command is a tron_core.Command"),
         ({"params": pydantic.BaseModel}, "capability enlarge: params is a subclass of tron_core.Params"),
+        ({"handle_result": lambda self, job: None}, "capability enlarge: handle_result takes (self, job, result)"),
+        ({"handle_result": lambda self, job, result: None}, "capability enlarge: handle_result is awaited"),
         ({"runs_on": "moon"}, "capability enlarge: runs_on is 'worker' or 'hub', not 'moon'"),
         ({"runs_on": "hub"}, "capability enlarge runs on the hub and must implement run(params, ctx)"),
         ({"command": tron.Command("enlarge", aliases=["enlarge"])}, "alias 'enlarge' is already taken by plugin one"),

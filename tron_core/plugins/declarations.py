@@ -49,6 +49,7 @@ def implementations(manager: PluginManager, plugin: object) -> list[tuple[str, d
 def check_hooks(manager: PluginManager, plugin: object) -> list[str]:
     """The names of the hooks that ``plugin`` implements, each of which fits its specification."""
     names = set()
+    _check_marks(manager, plugin)
     for name, options, function in implementations(manager, plugin):
         if options.get("wrapper") or options.get("hookwrapper"):
             raise PluginFault(f"{name} is a hook wrapper; the core calls each implementation by itself")
@@ -59,6 +60,15 @@ def check_hooks(manager: PluginManager, plugin: object) -> list[str]:
             raise PluginFault(_unknown_hook(manager, name))
         names.add(name)
     return sorted(names)
+
+
+def _check_marks(manager: PluginManager, plugin: object) -> None:
+    """A function of the plugin's own that has a hook's name was meant to be one."""
+    for name in dir(plugin):
+        function = getattr(plugin, name)
+        own = inspect.isfunction(function) and function.__module__ == getattr(plugin, "__name__", None)
+        if own and _spec(manager, name) is not None and manager.parse_hookimpl_opts(plugin, name) is None:
+            raise PluginFault(f"{name} has the name of a hook, but no @tron_core.hookimpl above it")
 
 
 def _spec(manager: PluginManager, name: str) -> Any:
@@ -115,6 +125,7 @@ def check_capability(capability: Any) -> None:
         raise PluginFault(f"capability {name}: params is a subclass of tron_core.Params, not {params!r}")
     _check_options(name, params)
     _check_place(name, capability)
+    _check_handler(name, capability)
 
 
 def _check_options(name: str, params: type[Params]) -> None:
@@ -134,6 +145,16 @@ def _check_place(name: str, capability: Capability) -> None:
         raise PluginFault(f"capability {name}: runs_on is 'worker' or 'hub', not {capability.runs_on!r}")
     if capability.runs_on == "hub" and type(capability).run is Capability.run:
         raise PluginFault(f"capability {name} runs on the hub and must implement run(params, ctx)")
+
+
+def _check_handler(name: str, capability: Capability) -> None:
+    handler = capability.handle_result
+    try:
+        inspect.signature(handler).bind("job", "result")
+    except TypeError:
+        raise PluginFault(f"capability {name}: handle_result takes (self, job, result)") from None
+    if inspect.ismethod(handler) and not hasattr(handler, "__wrapped__") and not inspect.iscoroutinefunction(handler):
+        raise PluginFault(f"capability {name}: handle_result is awaited; write async def, not def")
 
 
 def check_settings(specs: Iterable[Any]) -> tuple[SettingSpec, ...]:
