@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 import tron_core as tron
 from tron_core.errors import Refused
 from tron_core.job import JobEvent, JobState, Metrics, Outcome, Target
-from tron_core.scheduling import board, hub_worker, replies, settlement
+from tron_core.scheduling import board, fencing, hub_worker, replies, settlement
 from tron_core.scheduling.events import Watch
 from tron_core.scheduling.messages import (
     SCHEDULER,
@@ -402,11 +402,11 @@ async def test_a_worker_that_asks_about_the_past_without_end_is_told_to_wait(
     assert await worker.settled() == "accepted"
     outage = Outage(stage, monkeypatch, "read")
     outage.on = True
-    for _ in range(settlement.MAX_INQUIRIES + 5):
+    for _ in range(fencing.MAX_INQUIRIES + 5):
         worker.progress(assigned, 0.5)
     assert "wait for the answers" in (await worker.hear(TellFault)).message
     looked_up = [task for task in stage.scheduler._board.tasks if task.get_name().startswith("look up")]
-    assert len(looked_up) <= settlement.MAX_INQUIRIES
+    assert len(looked_up) <= fencing.MAX_INQUIRIES
     outage.on = False
     await stage.until(lambda: not stage.scheduler._board.tasks)
     worker.result(assigned)

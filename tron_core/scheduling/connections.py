@@ -11,6 +11,7 @@ from urllib.parse import quote
 from tron_core.job import Artifact, Outcome
 from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.dispatcher import Dispatcher
+from tron_core.scheduling.fencing import Fencing
 from tron_core.scheduling.messages import (
     AttemptError,
     AttemptPartial,
@@ -55,6 +56,7 @@ class Connections:
         board: Board,
         dispatcher: Dispatcher,
         settlement: Settlement,
+        fencing: Fencing,
         artifacts: Artifacts,
         *,
         resume_grace: float,
@@ -64,6 +66,7 @@ class Connections:
         self._board = board
         self._dispatcher = dispatcher
         self._settlement = settlement
+        self._fencing = fencing
         self._artifacts = artifacts
         self._resume_grace = resume_grace
         self._sign_ticket = sign_ticket
@@ -228,14 +231,9 @@ class Connections:
         lease = self._lease(worker, message.job, message.attempt)
         if lease is None:
             if (message.job, message.attempt) not in worker.ending:
-                self._settlement.inquire(worker, message.job, message.attempt, self._check_held)
+                self._fencing.check_held(worker, message.job, message.attempt)
             return None
         return self._board.entries[message.job], lease
-
-    async def _check_held(self, worker: Worker, job: str, attempt: int) -> None:
-        held = await self._settlement.held_by(worker, job, attempt)
-        if held is None:
-            self._board.send(worker, TellFault(f"job {job}, attempt {attempt}: never held by this worker"))
 
     def _progress(self, worker: Worker, message: AttemptProgress) -> None:
         current = self._current(worker, message)

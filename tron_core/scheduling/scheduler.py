@@ -26,6 +26,7 @@ from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.bus import Bus
 from tron_core.scheduling.connections import Connections, SignTicket
 from tron_core.scheduling.dispatcher import Dispatcher
+from tron_core.scheduling.fencing import Fencing
 from tron_core.scheduling.hub_worker import HubWorker
 from tron_core.scheduling.intake import Intake, Prepared, request_hash
 from tron_core.scheduling.messages import EVENTS, SCHEDULER, AttemptResult, TellWorker
@@ -94,8 +95,10 @@ class Scheduler:
         self._outbox = Outbox(board)
         self._observers = Observers(plugins)
         self._replies = Replies(board, told=self._told)
+        fencing = Fencing(board, wake=lambda: self._dispatcher.wake())
         self._settlement = Settlement(
             board,
+            fencing,
             artifacts,
             max_attempts=rules.max_attempts,
             max_pixels=rules.max_pixels,
@@ -114,6 +117,7 @@ class Scheduler:
             board,
             self._dispatcher,
             self._settlement,
+            fencing,
             artifacts,
             resume_grace=rules.resume_grace,
             sign_ticket=sign_ticket,

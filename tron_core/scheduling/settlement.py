@@ -13,6 +13,7 @@ from ulid import ULID
 from tron_core.errors import Conflict, NotFound, TronError
 from tron_core.job import Artifact, ErrorKind, Job, JobError, JobState, Metrics, Outcome, Role, StoredReply
 from tron_core.scheduling.board import Board, Entry, Lease
+from tron_core.scheduling.fencing import Fencing
 from tron_core.scheduling.messages import (
     AttemptError,
     AttemptResult,
@@ -23,7 +24,7 @@ from tron_core.scheduling.messages import (
 from tron_core.scheduling.policy import ClassKey
 from tron_core.scheduling.roster import Worker
 from tron_core.storage.artifacts import Artifacts
-from tron_core.storage.jobs import Finish, HeldBefore, Move, NewDelivery, finish_jobs, held_before, move_job
+from tron_core.storage.jobs import Finish, Move, NewDelivery, finish_jobs, move_job
 from tron_core.storage.thumbnails import make_thumbnail
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
@@ -41,9 +42,6 @@ MAX_PAST_REASON = 300
 """What is kept of how attempts ended: characters of one reason, and how many earlier attempts the error of a job that
 failed for good names, with so many characters each."""
 
-MAX_INQUIRIES = 100
-"""Messages of one worker about attempts that are not its own now which are looked up at once."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -54,6 +52,7 @@ class Settlement:
     def __init__(
         self,
         board: Board,
+        fencing: Fencing,
         artifacts: Artifacts,
         *,
         max_attempts: int,
@@ -63,6 +62,7 @@ class Settlement:
         wake: Callable[[], None],
     ) -> None:
         self._board = board
+        self._fencing = fencing
         self._artifacts = artifacts
         self._max_attempts = max_attempts
         self._max_pixels = max_pixels
@@ -84,7 +84,7 @@ class Settlement:
         entry = self._board.entries.get(message.job)
         lease = None if entry is None else entry.lease
         if entry is None or lease is None or lease.attempt != message.attempt or lease.worker is not worker:
-            self.inquire(worker, message.job, message.attempt, self.fence)
+            self._fencing.answer_late(worker, message.job, message.attempt)
             return
         if lease.settling:
             return  # A repeat while the first is being written: its answer serves both.
@@ -109,51 +109,7 @@ class Settlement:
         if accepted:
             self._board.send(worker, AttemptSettled(entry.id, lease.attempt, "accepted"))
         else:
-            await self.fence(worker, entry.id, lease.attempt)
-
-    def inquire(
-        self, worker: Worker, job: str, attempt: int, ask: Callable[[Worker, str, int], Awaitable[None]]
-    ) -> None:
-        """Look up what a worker speaks of that is not leased to it, in the background."""
-        if worker.inquiries >= MAX_INQUIRIES:
-            text = f"job {job}, attempt {attempt}: wait for the answers about attempts that are not held any more"
-            self._board.send(worker, TellFault(text))
-            return
-        worker.inquiries += 1
-        self._board.spawn(self._inquire(worker, job, attempt, ask), f"look up {job}")
-
-    async def _inquire(
-        self, worker: Worker, job: str, attempt: int, ask: Callable[[Worker, str, int], Awaitable[None]]
-    ) -> None:
-        try:
-            await ask(worker, job, attempt)
-        finally:
-            worker.inquiries -= 1
-
-    async def fence(self, worker: Worker, job: str, attempt: int) -> None:
-        """Answer a result or error of an attempt that holds no lease: it has no effect."""
-        entry = self._board.entries.get(job)
-        if entry is not None:
-            async with entry.lock:
-                pass  # what is being written about the job decides the answer
-        held = await self.held_by(worker, job, attempt)
-        if held is None:
-            self._board.send(worker, TellFault(f"job {job}, attempt {attempt}: never held by this worker"))
-            return
-        self._ended(worker, job, attempt)
-        if held.outcome in (Outcome.SUCCEEDED, Outcome.ERROR):
-            outcome = "duplicate"
-        elif held.last_attempt > attempt or held.state is JobState.QUEUED:
-            outcome = "superseded"
-        else:
-            outcome = "gone"
-        self._board.send(worker, AttemptSettled(job, attempt, outcome))
-
-    async def held_by(self, worker: Worker, job: str, attempt: int) -> HeldBefore | None:
-        """The history of an attempt, if it was this worker's; None for any other, and for none at all."""
-        read = self._board.database.read
-        held = await self._board.durably(lambda: read(lambda connection: held_before(connection, job, attempt)))
-        return held if held and (held.worker, held.client_id) == (worker.name, worker.client_id) else None
+            await self._fencing.fence(worker, entry.id, lease.attempt)
 
     async def _accept_result(self, entry: Entry, lease: Lease, message: AttemptResult) -> bool:
         """Whether the result counts; raises Mismatch where an artifact is not what it names."""
@@ -336,13 +292,7 @@ class Settlement:
         self._board.send(worker, CancelAttempt(entry.id, lease.attempt, reason))
         if worker.session is not None:
             loop = asyncio.get_running_loop()
-            worker.ending[held] = loop.call_later(ENDING_GRACE, self._ended, worker, *held)
-
-    def _ended(self, worker: Worker, job: str, attempt: int) -> None:
-        timer = worker.ending.pop((job, attempt), None)
-        if timer is not None:
-            timer.cancel()
-            self._wake()
+            worker.ending[held] = loop.call_later(ENDING_GRACE, self._fencing.ended, worker, *held)
 
     async def _fail(self, entry: Entry, error: JobError, outcome: Outcome, reason: str) -> None:
         await self._end(entry, JobState.FAILED, error, outcome, reason)
