@@ -318,6 +318,21 @@ async def tron_forget_requester(requester: str) -> None:
 
 
 @hookspec
+async def tron_stats(requester: str) -> str | None:
+    """A section of what a person is shown about themselves (``!stats`` in Discord). Experimental.
+
+    Awaited on the event loop when a person asks for it. Return some lines of text, or None where there is nothing to
+    say. Raising is logged; the other sections are shown.
+
+    Example::
+
+        @tron.hookimpl
+        async def tron_stats(requester):
+            return f"You were echoed {await count(requester)} times."
+    """
+
+
+@hookspec
 def tron_reply_actions(job: Job, reply: Reply) -> Sequence[Action]:
     """Offer actions on any reply, also on another plugin's (an Enlarge button on every picture).
 

@@ -38,6 +38,7 @@ class Action(StrEnum):
     JOB_RETRIED = "job.retried"
     SETTING_CHANGED = "setting.changed"
     MESSAGE_POSTED = "message.posted"
+    RULE_CHANGED = "rule.changed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def extension(artifact: Json) -> str:
 
 
 def file_name(job: Json, artifact: Json) -> str:
-    """The name under which a result is saved: ``txt2img-b1c0df42-picture.png``."""
+    """The name under which a result is saved: ``echo-b1c0df42-picture.png``."""
     stem = Path(_safe(artifact["name"]))
     suffix = extension(artifact)
     name = stem.name if stem.suffix == suffix else f"{stem.name}{suffix}"

@@ -513,6 +513,13 @@ def count_recent(connection: Connection, requester: str, guild: str, since: floa
     return connection.execute(select(func.count()).select_from(jobs).where(*made)).scalar_one()
 
 
+def count_by_state(connection: Connection, requester: str) -> list[tuple[str, str, int]]:
+    """How many jobs a requester has, as (capability, state, count)."""
+    counted = select(jobs.c.capability, jobs.c.state, func.count()).where(jobs.c.requester == requester)
+    grouped = counted.group_by(jobs.c.capability, jobs.c.state).order_by(jobs.c.capability, jobs.c.state)
+    return [(row[0], row[1], row[2]) for row in connection.execute(grouped)]
+
+
 def find_repeat(connection: Connection, requester: str, key: str) -> tuple[str, bytes | None] | None:
     """The job that this requester submitted under this idempotency key, with the hash of that request."""
     statement = select(jobs.c.id, jobs.c.request_hash).where(

@@ -185,6 +185,10 @@ class StudioPlugin:
         return self.claims(message)
 
     @hookimpl
+    async def tron_stats(self, requester: str) -> str:
+        return "You are known."
+
+    @hookimpl
     async def tron_forget_requester(self, requester: str) -> None:
         self.forgotten.append(requester)
 

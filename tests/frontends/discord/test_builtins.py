@@ -103,9 +103,27 @@ async def test_the_queue_workers_and_plugins_are_shown(alice: Member) -> None:
     assert "**studio** 1.0 active" in await said(alice, "!plugins")
 
 
-async def test_forget_me_asks_first_and_then_erases(alice: Member, studio: Any) -> None:
+async def test_forget_me_asks_first_and_then_erases(alice: Member, general: Place, studio: Any, hub: Hub) -> None:
     await said(alice, "!times 3")
+    await alice.say("!echo hello")
+    await (await general.next_reply()).until("hello")
     assert "`!forget-me yes`" in await said(alice, "!forget-me")
-    assert "are erased" in await said(alice, "!forget-me yes")
+    assert "Your settings, 1 jobs and 0 files are erased." in await said(alice, "!forget-me yes")
     assert studio.forgotten == [alice.requester]
     assert "`echo.times` 1 ·" in await said(alice, "!settings times")
+    assert await hub.services.scheduler.list_jobs(requester=alice.requester) == ([], None)
+
+
+async def test_history_and_stats_are_ones_own(alice: Member, bob: Member, general: Place) -> None:
+    for number in range(21):
+        await alice.say(f"!echo number {number}")
+        await (await general.next_reply()).until(f"number {number}")
+    first = await said(alice, "!history")
+    assert "number 20 · succeeded" in first
+    assert "There are more pages" in first
+    assert "number 0 · succeeded" in await said(alice, "!history 2")
+    assert "page (x): a whole number" in await said(alice, "!history x")
+    text = await said(alice, "!stats")
+    assert "echo: 21 succeeded" in text
+    assert "**studio**\nYou are known." in text
+    assert "You have not asked for anything yet" in await said(bob, "!stats")

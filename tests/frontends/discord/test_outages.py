@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import tron_core as tron
 from tron_core.errors import ConfigError
 from tron_core.testing.discord import FakeDiscord, Member, Place
 from tron_core.testing.discord.world import ATTACH_FILES, SEND_MESSAGES
@@ -178,3 +180,18 @@ async def test_two_commands_of_one_name_are_refused_at_start(hubs: Any, studio: 
     with pytest.raises(ConfigError, match="Two commands are named /queue"):
         async with hubs.running():
             pass
+
+
+async def test_a_card_that_was_posted_before_a_crash_is_found_again_by_its_nonce(
+    hubs: Any, alice: Member, general: Place
+) -> None:
+    async with hubs.running() as hub:
+        asked = await alice.say("!echo hello")
+        reply = await general.next_reply()
+        await reply.until("hello")
+        (live,), _ = await hub.services.scheduler.list_jobs()
+        # As the database had it, had the hub died before it wrote down the message that it had posted.
+        target = tron.Target("discord", {"channel": str(general.id), "answering": str(asked.id), "user": str(alice.id)})
+        job = replace(live.job, target=target)
+        await hub._frontends["discord"].deliver("01ARZ3NDEKTSV4RRFFQ69G5FAV", job, job.reply)
+        assert len(general.replies) == 1

@@ -8,10 +8,12 @@ from typing import Any
 
 import discord
 
+from tron_core.auth.audit import Action
 from tron_core.errors import Forbidden, Refused
 from tron_core.frontends.discord import rules
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
 from tron_core.frontends.discord.setting_commands import KEY, VALUE, channel_default, guild_default
+from tron_core.scheduling.views import WorkerView
 from tron_core.sections import did_you_mean
 
 _USER = re.compile(r"\d{15,20}")
@@ -38,7 +40,7 @@ def _shown(value: Any, kind: str, key: str) -> str:
 async def set_(asked: Asked) -> str:
     """Set a rule."""
     key, value = asked.need("rule"), rules.read(asked.need("rule"), asked.need("value"))
-    await asked.bot.desk.guild_rules.set(str(asked.caller.guild), key, value)
+    await _change(asked, key, value)
     return f"`{key}` is {_shown(value, rules.RULES[key].kind, key)} from now on."
 
 
@@ -47,14 +49,14 @@ async def reset(asked: Asked) -> str:
     key = asked.need("rule")
     if key not in rules.RULES:
         raise Refused(f"There is no rule {key!r}{did_you_mean(key, rules.RULES)}.")
-    await asked.bot.desk.guild_rules.set(str(asked.caller.guild), key, None)
+    await _change(asked, key, None)
     return f"`{key}` is not set any more."
 
 
 async def ban(asked: Asked) -> str:
     """Let a member ask for nothing more here."""
     user, banned = await _banned(asked)
-    await asked.bot.desk.guild_rules.set(str(asked.caller.guild), "banned_users", sorted({*banned, user}))
+    await _change(asked, "banned_users", sorted({*banned, user}))
     return f"<@{user}> may not ask here any more."
 
 
@@ -62,8 +64,17 @@ async def unban(asked: Asked) -> str:
     """Let a member ask again."""
     user, banned = await _banned(asked)
     left = [each for each in banned if each != user]
-    await asked.bot.desk.guild_rules.set(str(asked.caller.guild), "banned_users", left or None)
+    await _change(asked, "banned_users", left or None)
     return f"<@{user}> may ask here."
+
+
+async def _change(asked: Asked, key: str, value: Any) -> None:
+    """Set a rule, and write down who did."""
+    guild = str(asked.caller.guild)
+    await asked.bot.desk.guild_rules.set(guild, key, value)
+    await asked.services.auth.audit.record(
+        asked.caller.requester, Action.RULE_CHANGED, f"guild:{guild}", rule=key, value=value
+    )
 
 
 async def _banned(asked: Asked) -> tuple[str, Sequence[str]]:
@@ -77,15 +88,21 @@ async def _banned(asked: Asked) -> tuple[str, Sequence[str]]:
 async def drain(asked: Asked) -> str:
     """Give a worker no more jobs."""
     await _check_owner(asked)
-    seen = await asked.services.scheduler.drain_worker(asked.need("worker"))
+    seen = await _drain(asked, True)
     return f"{seen.name} gets no more jobs; it still runs {len(seen.running)}."
 
 
 async def undrain(asked: Asked) -> str:
     """Give a worker jobs again."""
     await _check_owner(asked)
-    seen = await asked.services.scheduler.drain_worker(asked.need("worker"), draining=False)
+    seen = await _drain(asked, False)
     return f"{seen.name} gets jobs again."
+
+
+async def _drain(asked: Asked, draining: bool) -> WorkerView:
+    seen = await asked.services.scheduler.drain_worker(asked.need("worker"), draining=draining)
+    await asked.services.auth.audit.record(asked.caller.requester, Action.WORKER_CHANGED, seen.name, draining=draining)
+    return seen
 
 
 async def _check_owner(asked: Asked) -> None:

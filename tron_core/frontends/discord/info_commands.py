@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from tron_core.capability import Capability, FieldSpec, allowed_values, fields_of
 from tron_core.errors import NotFound, Refused
+from tron_core.forgetting import Forgetting
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
 from tron_core.frontends.discord.grammar import example
 from tron_core.frontends.discord.wording import about, one_line
 from tron_core.job import JobState
 from tron_core.scheduling.views import LiveJob
 from tron_core.sections import nearest
+from tron_core.storage.jobs import count_by_state
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 SHOWN = 10
 """Jobs in a list."""
+PAGE = 20
+MOST_PAGES = 50
 
 
 async def help_(asked: Asked) -> str:
@@ -93,6 +98,20 @@ async def jobs(asked: Asked) -> str:
     return "\n".join(["**Your jobs**, newest first", *(_job_line(live) for live in found)])
 
 
+async def history(asked: Asked) -> str:
+    """All of one's jobs, in pages."""
+    page, cursor = asked.get("page") or "1", None
+    if not page.isdecimal() or not 1 <= int(page) <= MOST_PAGES:
+        raise Refused(f"page ({page}): a whole number from 1 to {MOST_PAGES}.")
+    scheduler, requester = asked.services.scheduler, asked.caller.requester
+    for _ in range(int(page)):
+        found, cursor = await scheduler.list_jobs(requester=requester, limit=PAGE, cursor=cursor)
+        if cursor is None:
+            break
+    lines = [_job_line(live) for live in found] or ["You have not asked for anything yet."]
+    return "\n".join([*lines, *(["-# There are more pages."] if cursor else [])])
+
+
 def _job_line(live: LiveJob) -> str:
     job = live.job
     said = next((str(value) for value in job.params.values() if isinstance(value, str) and value), "")
@@ -167,19 +186,30 @@ def _reason(record: Any) -> str:
     return f": {one_line(record.reason)}" if record.reason else ""
 
 
+async def stats(asked: Asked) -> str:
+    """What one has asked for so far, and what plugins have to say about that."""
+    requester = asked.caller.requester
+    counted = await asked.services.database.read(lambda connection: count_by_state(connection, requester))
+    lines = ["**You asked for**"] if counted else ["You have not asked for anything yet."]
+    for capability, counts in groupby(counted, key=lambda each: each[0]):
+        lines.append(f"{capability}: " + ", ".join(f"{count} {state}" for _, state, count in counts))
+    for answer in await asked.services.plugins.call_all("tron_stats", requester=requester):
+        lines += ["", f"**{answer.plugin}**", str(answer.value)]
+    return "\n".join(lines)
+
+
 async def forget_me(asked: Asked) -> str:
     """Erase what is kept about the caller."""
     if (asked.get("sure") or "").lower() != "yes":
-        raise Refused(
-            f"This erases your settings and what plugins keep about you. Say `{_prefix(asked)}forget-me yes`."
-        )
-    requester = asked.caller.requester
-    await asked.services.saved_settings.forget(requester)
-    outcomes = asked.services.plugins.call_each("tron_forget_requester", {"requester": requester})
-    problems = [outcome.plugin async for outcome in outcomes if outcome.error is not None]
-    if problems:
-        return f"Your settings are erased, but {', '.join(problems)} could not erase theirs; ask an administrator."
-    return "Your settings, and what plugins kept about you, are erased."
+        text = "This erases your settings, your jobs with their files, and what plugins keep about you."
+        raise Refused(f"{text} Say `{_prefix(asked)}forget-me yes`.")
+    hub = asked.services
+    forgetting = Forgetting(hub.auth, hub.database, hub.artifacts, hub.saved_settings, hub.scheduler, hub.plugins)
+    forgotten = await forgetting.forget(asked.caller.requester)
+    what = f"Your settings, {forgotten.jobs} jobs and {forgotten.artifacts} files are erased."
+    if forgotten.failed:
+        return f"{what} {', '.join(forgotten.failed)} could not erase what they keep; ask an administrator."
+    return f"{what} So is what plugins kept about you."
 
 
 async def command_names(asked: Asked, text: str) -> Sequence[str]:
@@ -195,6 +225,8 @@ COMMANDS = (
     BuiltIn("help", "What there is, or how one command is used", help_, (_COMMAND,)),
     BuiltIn("queue", "How much is waiting, and your place", queue),
     BuiltIn("jobs", "Your latest jobs", jobs),
+    BuiltIn("history", "All that you asked for, page by page", history, (Option("page", "Which page: 1, 2, …"),)),
+    BuiltIn("stats", "What you asked for so far", stats),
     BuiltIn("cancel", "Cancel a job of yours", cancel, (_OPEN,)),
     BuiltIn("retry", "Try a failed job again", retry, (_FAILED,)),
     BuiltIn("workers", "Who does the work now", workers),

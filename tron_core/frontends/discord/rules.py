@@ -31,7 +31,7 @@ RULES: Mapping[str, Rule] = {
     "admin_roles": Rule("ids", "Roles that may use !admin, besides those that may manage the server"),
     "allowed_models": Rule("names", "The only models that may be asked for"),
     "nsfw_only": Rule("names", "Capabilities that are for age-restricted channels alone"),
-    "maxima": Rule("limits", "The most that a field may be: txt2img.steps=30"),
+    "maxima": Rule("limits", "The most that a field may be: echo.times=3"),
     "max_queued": Rule("number", "Jobs that one member may have waiting"),
     "daily_quota": Rule("number", "Jobs that one member may ask for in 24 hours"),
     "results": Rule("results", "Where results stand: reply, thread or channel"),

@@ -173,7 +173,7 @@ class Message:
             "content": self.content,
             "timestamp": self.created,
             "edited_timestamp": self.edited,
-            "tts": False,
+            "tts": False,  # Discord's own word
             "mention_everyone": False,
             "mentions": [user.payload() for user in self.mentions],
             "mention_roles": [],
