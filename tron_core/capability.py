@@ -322,7 +322,7 @@ def allowed_values(spec: FieldSpec) -> str:
 class Command:
     """The name people type. ``flags="leading"`` reads flags only before the text; ``split_lines`` makes each line of
     a prefix command a job of its own. ``example`` is what help shows after the name. ``menu`` is an entry in the
-    context menu of Discord's messages: it asks with the files of that message (``Upscale``)."""
+    context menu of Discord's messages: it asks with the files of that message (``Enlarge``)."""
 
     name: str
     aliases: Sequence[str] = ()
