@@ -195,3 +195,37 @@ async def test_a_card_that_was_posted_before_a_crash_is_found_again_by_its_nonce
         job = replace(live.job, target=target)
         await hub._frontends["discord"].deliver("01ARZ3NDEKTSV4RRFFQ69G5FAV", job, job.reply)
         assert len(general.replies) == 1
+
+
+async def test_a_hub_that_cannot_reach_discord_stops_in_time_and_delivers_after_the_restart(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await reply.until("hub")
+    port = discord.server.port
+    await discord.server.stop()
+    loop = asyncio.get_running_loop()
+    async with hubs.running(connected=False) as hub:
+        studio.paint.let(50)
+        (live,), _ = await hub.services.scheduler.list_jobs()
+        async for event in hub.services.scheduler.watch(live.job.id):
+            if event.kind == "result":
+                break
+        stopping = loop.time()
+    assert loop.time() - stopping < 5
+    await discord.server.start(port)
+    async with hubs.running():
+        await reply.until("painted a harbour")
+
+
+async def test_a_slash_command_that_breaks_is_answered_without_its_reasons(
+    hubs: Any, alice: Member, studio: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with hubs.running() as hub:
+        hub.services.scheduler.workers = None  # whatever it is that nobody foresaw
+        reply = await alice.slash("workers")
+        assert reply.ephemeral
+        assert reply.content == "⚠️ Something went wrong here. It is in the hub's log."
+        assert "TypeError" in caplog.text

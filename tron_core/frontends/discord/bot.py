@@ -7,9 +7,10 @@ from typing import Any
 
 import aiohttp
 import discord
+from discord.app_commands import AppCommandError
 from discord.ext import commands
 
-from tron_core.frontends.discord import admin_commands, info_commands, setting_commands, slash
+from tron_core.frontends.discord import admin_commands, answering, info_commands, setting_commands, slash
 from tron_core.frontends.discord.address import use_its_gateway
 from tron_core.frontends.discord.builtins import BuiltIns
 from tron_core.frontends.discord.buttons import JobButton
@@ -57,6 +58,11 @@ class Bot(commands.AutoShardedBot):
         self.posting = Posting(self, desk.services.artifacts)
         self.add_dynamic_items(JobButton)
         slash.fill(self.tree, self, list(plugins.capabilities.values()), declared)
+
+        self.tree.error(self._command_failed)
+
+    async def _command_failed(self, interaction: discord.Interaction[Any], error: AppCommandError) -> None:
+        await answering.failed(interaction, error)
 
     async def setup_hook(self) -> None:
         """Logged in, and not connected yet: REST works from here on."""

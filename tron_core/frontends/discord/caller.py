@@ -53,3 +53,9 @@ def caller_of(user: discord.abc.User, channel: Any, guild: discord.Guild | None)
         admin=isinstance(user, discord.Member) and user.guild_permissions.manage_guild,
         nsfw=bool(getattr(channel, "is_nsfw", lambda: False)()),
     )
+
+
+def caller_in(interaction: discord.Interaction[Any]) -> Caller:
+    """The caller behind an interaction; its channel need not be one that the bot sees."""
+    channel = interaction.channel or discord.Object(interaction.channel_id or 0)
+    return caller_of(interaction.user, channel, interaction.guild)

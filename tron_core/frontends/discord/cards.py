@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import discord
 
 from tron_core.api import UndeliverableError
-from tron_core.errors import NotFound
+from tron_core.errors import NotFound, Unavailable
 from tron_core.frontends.discord.buttons import open_view
 from tron_core.frontends.discord.content import Content, only
 from tron_core.frontends.discord.editor import Editor
@@ -97,9 +97,12 @@ class Cards:
         self._looking: asyncio.Task[None] | None = None
 
     async def stop(self) -> None:
-        """Show nothing more; what is open is taken up at the next start."""
+        """Show nothing more; who waits for a result to be shown is told that it is not, and comes again."""
         await self.posts.stop()
         await self.edits.stop()
+        for card in self._cards.values():
+            for waited in (card.posted, card.done):
+                _fail(waited, Unavailable("The connection to Discord ended."))
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)

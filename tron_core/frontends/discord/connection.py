@@ -9,6 +9,7 @@ from collections.abc import Callable
 import aiohttp
 import discord
 
+from tron_core.errors import Unavailable
 from tron_core.frontends.discord.bot import Bot
 
 FIRST_WAIT = 1.0
@@ -29,6 +30,7 @@ class Connection:
         self._make = make
         self._token = token
         self._message_content = True
+        self._stopped = False
         self._bot: Bot | None = None
         self._logged_in = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -39,7 +41,9 @@ class Connection:
         self._task = asyncio.get_running_loop().create_task(self._run(bot), name="discord")
 
     async def stop(self) -> None:
-        """Disconnect."""
+        """Disconnect; who waits for the bot is told that it does not come."""
+        self._stopped = True
+        self._logged_in.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -47,12 +51,13 @@ class Connection:
     @property
     def now(self) -> Bot | None:
         """The bot, once it has logged in."""
-        return self._bot if self._logged_in.is_set() else None
+        return self._bot if self._logged_in.is_set() and not self._stopped else None
 
     async def bot(self) -> Bot:
-        """The bot, as soon as it has logged in."""
+        """The bot, as soon as it has logged in; raises Unavailable once this was stopped."""
         await self._logged_in.wait()
-        assert self._bot is not None
+        if self._stopped or self._bot is None:
+            raise Unavailable("The connection to Discord was ended.")
         return self._bot
 
     async def _run(self, bot: Bot) -> None:
@@ -73,7 +78,8 @@ class Connection:
                 await asyncio.sleep(wait)
                 wait = min(LONGEST_WAIT, 2 * wait)
             finally:
-                self._logged_in.clear()
+                if not self._stopped:
+                    self._logged_in.clear()
                 await bot.cards.stop()
             bot = self._make(self._message_content)
 

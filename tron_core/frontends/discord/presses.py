@@ -12,7 +12,7 @@ from tron_core.errors import Forbidden, NotFound, TronError
 from tron_core.frontends.discord import answering, rules
 from tron_core.frontends.discord.answering import Interaction
 from tron_core.frontends.discord.buttons import CORE, job_of
-from tron_core.frontends.discord.caller import Caller, caller_of
+from tron_core.frontends.discord.caller import Caller, caller_in, caller_of
 from tron_core.frontends.discord.cards import Place
 from tron_core.frontends.discord.content import NOBODY
 from tron_core.frontends.discord.desk import Desk
@@ -38,7 +38,7 @@ class Presses:
 
     async def press(self, interaction: Interaction, verb: str, job: str, number: int | None) -> None:
         """A button was pressed."""
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         try:
             if verb in ("again", "act"):
                 making = self._make(caller, verb, job, number or 0, _here(interaction))
@@ -168,7 +168,7 @@ class ParamsForm(discord.ui.Modal):
             else:
                 values.pop(name, None)
         desk = self._bot.desk
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         making = desk.submit(caller, self._capability.name, values, _here(interaction), parent=self._job.id)
         await answering.with_job(interaction, desk, self._bot.cards, making, self._capability)
 

@@ -18,7 +18,7 @@ from tron_core.errors import ConfigError, TronError
 from tron_core.frontends.discord import answering
 from tron_core.frontends.discord.answering import Interaction
 from tron_core.frontends.discord.builtins import MAX_PAGES, Asked, BuiltIn, Option
-from tron_core.frontends.discord.caller import caller_of
+from tron_core.frontends.discord.caller import caller_in
 from tron_core.frontends.discord.cards import Place
 from tron_core.frontends.discord.content import NOBODY
 from tron_core.frontends.discord.splitting import split
@@ -99,7 +99,7 @@ def capability_command(bot: Bot, capability: Capability) -> Command:
         )
 
     async def callback(interaction: Interaction, **given: Any) -> None:
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         values = {name: value for name, value in given.items() if value is not None and name not in files}
         attached = [given[name] for name in files if given.get(name) is not None]
         place = Place(interaction.channel_id or 0, user=interaction.user.id)
@@ -121,7 +121,7 @@ def menu_entry(bot: Bot, capability: Capability) -> app_commands.ContextMenu:
     """The entry of a capability in the menu of messages: it asks with the message's files."""
 
     async def callback(interaction: Interaction, message: discord.Message) -> None:
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         place = Place(interaction.channel_id or 0, answering=message.id, user=interaction.user.id)
 
         async def make() -> Any:
@@ -183,7 +183,7 @@ def _completes(capability: Capability, spec: FieldSpec) -> bool:
 
 def _completion(bot: Bot, capability: Capability, spec: FieldSpec) -> Any:
     async def complete(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         if spec.choices:
             found: Sequence[str] = [choice for choice in spec.choices if text.lower() in choice.lower()]
         else:
@@ -205,7 +205,7 @@ def builtin_command(bot: Bot, builtin: BuiltIn, name: str) -> Command:
     """The slash command of a built-in one; its answer is for the person alone."""
 
     async def callback(interaction: Interaction, **given: Any) -> None:
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         values = {option: value for option, value in given.items() if value is not None}
         try:
             text = await bot.builtins.run(builtin, Asked(bot, caller, values))
@@ -230,7 +230,7 @@ def _option(option: Option) -> inspect.Parameter:
 def _builtin_completion(bot: Bot, option: Option) -> Any:
     async def complete(interaction: Interaction, text: str) -> list[app_commands.Choice[str]]:
         assert option.complete is not None
-        caller = caller_of(interaction.user, interaction.channel, interaction.guild)
+        caller = caller_in(interaction)
         given = {name: str(value) for name, value in vars(interaction.namespace).items() if value is not None}
         return _choices(await option.complete(Asked(bot, caller, given), text))
 
