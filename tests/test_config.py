@@ -1,14 +1,16 @@
 """Settings come from tron.toml and the environment; what cannot be used is said with its key and its place."""
 
+import errno
 import json
 import re
+import socket
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tron_core import config
-from tron_core.config import Settings, load
+from tron_core.config import Settings, cannot_listen, load
 from tron_core.errors import ConfigError
 from tron_core.worker.config import WorkerSettings, load_worker
 
@@ -253,3 +255,20 @@ def test_the_page_has_every_key_of_the_hub_with_its_default(section: str) -> Non
 @pytest.mark.parametrize("section", ["hub", "worker"])
 def test_the_page_has_every_key_of_a_worker_with_its_default(section: str) -> None:
     assert documented(WORKERS, f"[{section}]") == expected(WorkerSettings.model_fields[section].annotation)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (
+            OSError(errno.EADDRINUSE, "x"),
+            "http.port = 80: another program listens at hub.test:80; end it, or set http.",
+        ),
+        (OSError(errno.EACCES, "x"), "http.port = 80: this user may not listen there"),
+        (OSError(errno.EADDRNOTAVAIL, "x"), "http.host = 'hub.test': this machine has no such address"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "http.host = 'hub.test': this machine has no such address"),
+        (OSError(errno.EPERM, "not allowed"), "http.host, http.port: cannot listen at hub.test:80: not allowed"),
+    ],
+)
+def test_an_address_that_cannot_be_bound_is_named_with_what_to_do(error: OSError, sentence: str) -> None:
+    assert cannot_listen("http", "hub.test", 80, error).message.startswith(sentence)

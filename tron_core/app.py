@@ -16,7 +16,7 @@ from tron_core.auth.service import Auth
 from tron_core.auth.tickets import Tickets
 from tron_core.auth.tls import HubTls
 from tron_core.clock import Clock, SystemClock
-from tron_core.config import FILE, Loaded, Settings, is_loopback
+from tron_core.config import FILE, Loaded, Settings, cannot_listen, is_loopback
 from tron_core.errors import ConfigError
 from tron_core.frontends.http.frontend import HttpFrontend
 from tron_core.hooks import hookimpl
@@ -185,7 +185,7 @@ class Hub:
         try:
             await workers.start(self._register_protocols())
         except OSError as error:
-            raise ConfigError(f"hub.host, hub.port: cannot listen at {hub.host}:{hub.port}: {error.strerror}") from None
+            raise cannot_listen("hub", hub.host, hub.port, error) from None
         host = f"[{hub.host}]" if ":" in hub.host else hub.host
         self.services.hub_url = f"{'wss' if hub.tls_certificate else 'ws'}://{host}:{workers.port}"
 
@@ -254,7 +254,8 @@ class Hub:
         while True:
             try:
                 removed = await self.services.artifacts.collect(self.settings.artifacts.keep_days)
-                logger.info("removed %d artifacts that are too old or of no use", removed)
+                if removed:
+                    logger.info("removed %d artifacts that are too old or of no use", removed)
             except Exception:
                 logger.exception("artifacts cannot be removed now; again in %g s", COLLECT_EVERY)
             await asyncio.sleep(COLLECT_EVERY)

@@ -5,9 +5,11 @@ Durations are in seconds, sizes in bytes. Paths and ``sqlite:///`` URLs are rela
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -248,6 +250,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def cannot_listen(section: str, host: str, port: int, error: OSError) -> ConfigError:
+    """Why ``host`` and ``port`` of ``[section]`` cannot be bound, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        cure = f"end it, or set {section}.port to another one (0 takes a free one)"
+        return ConfigError(f"{section}.port = {port}: another program listens at {host}:{port}; {cure}")
+    if error.errno == errno.EACCES:
+        return ConfigError(f"{section}.port = {port}: this user may not listen there; allowed: ports from 1024 on")
+    if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
+        return ConfigError(f"{section}.host = {host!r}: this machine has no such address; 0.0.0.0 is all that it has")
+    return ConfigError(f"{section}.host, {section}.port: cannot listen at {host}:{port}: {error.strerror or error}")
 
 
 @dataclass(frozen=True, slots=True)

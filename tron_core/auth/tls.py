@@ -61,6 +61,9 @@ class HubTls:
         return [_state_of(self._certificate), _state_of(self._key)]
 
     def _load(self, context: ssl.SSLContext) -> None:
+        for key, file in (("tls_certificate", self._certificate), ("tls_key", self._key)):
+            if not file.is_file():
+                raise ConfigError(f"hub.{key} = {str(file)!r}: there is no such file; tron certs create makes one")
         try:
             context.load_cert_chain(self._certificate, self._key)
         except OSError as error:  # ssl.SSLError is one

@@ -200,6 +200,10 @@ class Scheduler:
 
     async def drain(self, seconds: float) -> bool:
         """Give running jobs their time; returns whether none is left."""
+        running = sum(entry.lease is not None for entry in self._board.entries.values())
+        if running:
+            jobs = "1 job runs and gets" if running == 1 else f"{running} jobs run and get"
+            logger.info("stopping: %s up to %g s; a second signal ends that wait", jobs, seconds)
         try:
             async with asyncio.timeout(seconds) as self._draining:
                 while any(entry.lease is not None for entry in self._board.entries.values()):

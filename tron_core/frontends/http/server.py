@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-from tron_core.errors import ConfigError
+from tron_core.config import cannot_listen
 
 STOP_SECONDS = 5
 """What requests under way get when the server stops."""
@@ -87,12 +87,12 @@ def _bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise ConfigError(f"http.host ({host}): {error.strerror}") from None
+        raise cannot_listen("http", host, port, error) from None
     try:
         if os.name == "posix":  # elsewhere the option would let two servers share a port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         listener.close()
-        raise ConfigError(f"http.port ({host}:{port}): {error.strerror}") from None
+        raise cannot_listen("http", host, port, error) from None
     return listener
