@@ -169,6 +169,7 @@ class Cards:
         while self._cards:
             await asyncio.sleep(LOOK_EVERY)
             for card in [card for card in self._cards.values() if card.final is None]:
+                await asyncio.sleep(0)  # a job in memory is found without waiting, and there may be thousands
                 try:
                     live = await self._scheduler.get(card.job)
                 except NotFound:
