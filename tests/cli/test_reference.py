@@ -29,6 +29,8 @@ def test_the_page_names_every_command() -> None:
         assert any(f"`tron {words[0]}" in row and words[-1] in row for row in rows), " ".join(words)
 
 
-def test_every_command_has_an_example() -> None:
-    for words, command in commands(typer.main.get_command(app)):
+def test_every_command_and_every_group_has_an_example() -> None:
+    root: Any = typer.main.get_command(app)
+    groups = [((name,), command) for name, command in root.commands.items() if hasattr(command, "commands")]
+    for words, command in [*groups, *commands(root)]:
         assert "Example: tron " in (command.help or ""), " ".join(words)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 FOLDER = Path("certs")
 
-certs = typer.Typer(no_args_is_help=True, help="Certificates of the hub's own authority, for both ports.")
+certs = typer.Typer(
+    no_args_is_help=True,
+    help="Certificates of the hub's own authority, for both ports.\n\nExample: tron certs create --name hub.lan",
+)
 
 
 def register(cli: typer.Typer) -> None:

@@ -9,7 +9,9 @@ import typer
 from tron_core.cli.context import context_of
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-config = typer.Typer(no_args_is_help=True, help="The configuration: what holds, and whether it can be used.")
+config = typer.Typer(
+    no_args_is_help=True, help="The configuration: what holds, and whether it can be used.\n\nExample: tron config show"
+)
 
 
 def register(cli: typer.Typer) -> None:

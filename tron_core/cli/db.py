@@ -9,7 +9,9 @@ import typer
 from tron_core.cli.context import context_of
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-db = typer.Typer(no_args_is_help=True, help="The database's tables: the core's and each plugin's.")
+db = typer.Typer(
+    no_args_is_help=True, help="The database's tables: the core's and each plugin's.\n\nExample: tron db current"
+)
 
 
 def register(cli: typer.Typer) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tron_core.cli.context import Context, context_of
-from tron_core.cli.output import AsJson, print_json
+from tron_core.cli.output import AsJson, print_json, shortened
 from tron_core.errors import TronError
 
 if TYPE_CHECKING:
@@ -180,15 +180,11 @@ def _told(outcome: Outcome) -> str:
         lines.append(f"  worker {outcome.worker}, {outcome.seconds} s")
     if outcome.text:
         lines += [f"  {line}" for line in outcome.text.splitlines() if line]
-    return "\n".join([*lines, *(f"  -> {_short(file)}" for file in outcome.files), ""])
-
-
-def _short(file: str) -> str:
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
+    return "\n".join([*lines, *(f"  -> {shortened(file)}" for file in outcome.files), ""])
 
 
 def _summary(outcomes: list[Outcome], seconds: float, folder: Path) -> str:
     counts = {state: sum(each.state == state for each in outcomes) for state in ("succeeded", "failed", "skipped")}
     told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    return f"{told} in {seconds:.0f} s; everything lies in {_short(str(folder))}"
+    shown = shortened(folder)
+    return f"{told} in {seconds:.0f} s; results are in {shown}/results, logs and the configuration in {shown}"

@@ -13,7 +13,7 @@ from tron_core.cli.context import context_of
 from tron_core.cli.hub_client import Token, Url
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-jobs = typer.Typer(no_args_is_help=True, help="Jobs: list, show, cancel.")
+jobs = typer.Typer(no_args_is_help=True, help="Jobs: list, show, cancel.\n\nExample: tron jobs list --state queued")
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="An id from `tron jobs list`.")]
 

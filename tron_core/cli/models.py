@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from tron_core.worker.models import Catalogue, Listed
 
-app = typer.Typer(no_args_is_help=True, help="Model weights that come as packages.")
+app = typer.Typer(no_args_is_help=True, help="Model weights that come as packages.\n\nExample: tron models list")
 
 
 def register(cli: typer.Typer) -> None:

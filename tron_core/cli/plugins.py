@@ -13,7 +13,7 @@ from tron_core.cli.output import AsJson, print_columns, print_json
 if TYPE_CHECKING:
     from tron_core.plugins import PluginRecord
 
-plugins = typer.Typer(no_args_is_help=True, help="The installed plugins.")
+plugins = typer.Typer(no_args_is_help=True, help="The installed plugins.\n\nExample: tron plugins list")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from `tron plugins list`.")]
 

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from tron_core.cli.addresses import Addresses
     from tron_core.config import Loaded
 
-tokens = typer.Typer(no_args_is_help=True, help="Tokens and the api keys that they come from.")
+tokens = typer.Typer(
+    no_args_is_help=True,
+    help="Tokens and the api keys that they come from.\n\nExample: tron tokens list --username gpu-1",
+)
 
 
 def register(cli: typer.Typer) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from tron_core.capability import Demo
 from tron_core.cli.fields import command_line
 from tron_core.cli.hub_client import HubClient
+from tron_core.cli.output import shortened
 from tron_core.cli.submit import post_job, watch, why
 from tron_core.frontends.console import extension, follow, open_view, results, save
 from tron_core.frontends.server_sent import ServerSent
@@ -51,7 +52,8 @@ class Turn:
     def run(self, client: HubClient) -> Outcome:
         """Ask and wait; raises TronError where the hub takes no such job, or does not answer."""
         inputs = self._keep_inputs()
-        command = command_line(self.capability, self.demo.params, inputs)
+        shown = {key: Path(shortened(file)) for key, file in inputs.items()}
+        command = command_line(self.capability, self.demo.params, shown)
         params = {**self.demo.params, **{key: client.upload(file)["id"] for key, file in inputs.items()}}
         view = open_view(self.name, keep=True)
         try:

@@ -13,7 +13,9 @@ from tron_core.cli.context import context_of
 from tron_core.cli.hub_client import Token, Url, require_hub
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-users = typer.Typer(no_args_is_help=True, help="Users, and what they may do.")
+users = typer.Typer(
+    no_args_is_help=True, help="Users, and what they may do.\n\nExample: tron users create --username alice"
+)
 
 Username = Annotated[str, typer.Option("--username", help="1 to 64 letters, digits and _ . @ -")]
 Name = Annotated[str, typer.Argument(metavar="USERNAME", help="A name from `tron users list`.")]

@@ -11,7 +11,7 @@ from tron_core.cli.context import context_of
 from tron_core.cli.hub_client import Token, Url, require_hub
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-workers = typer.Typer(no_args_is_help=True, help="The workers that are connected.")
+workers = typer.Typer(no_args_is_help=True, help="The workers that are connected.\n\nExample: tron workers list")
 
 
 def register(cli: typer.Typer) -> None:
