@@ -189,6 +189,20 @@ def test_the_configuration_is_checked_with_the_sections_of_plugins(here: Path, s
     assert f"{file}: plugins.echo.shuot: unknown key; did you mean shout?" in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('[database]\nurl = "foo://x"\n', "database.url: 'foo' is not supported; allowed: sqlite:///FILE"),
+        ('[hub]\ntls_certificate = "a.pem"\ntls_key = "a.key"\n', "a.pem': there is no such file"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_found_by_the_check(here: Path, text: str, sentence: str) -> None:
+    (here / "tron.toml").write_text(text, encoding="utf-8")
+    result = tron("config", "check")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+
+
 def test_the_configuration_is_shown_with_origins(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRON_HUB__PORT", "0")
     (here / "tron.toml").write_text('[discord]\ntoken = "abc"\n', encoding="utf-8")

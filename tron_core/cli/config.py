@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from tron_core.cli.context import context_of
 from tron_core.cli.output import AsJson, print_columns, print_json
+
+if TYPE_CHECKING:
+    from tron_core.config import Loaded
 
 config = typer.Typer(
     no_args_is_help=True, help="The configuration: what holds, and whether it can be used.\n\nExample: tron config show"
@@ -48,6 +51,7 @@ def check(ctx: typer.Context) -> None:
 
     context = context_of(ctx)
     loaded = context.load()
+    _check_places(loaded)
     records = {record.name: record for record in list_plugins(loaded, no_plugins=context.no_plugins)}
     wrong = 0
     for name in loaded.settings.plugins.sections:
@@ -60,6 +64,18 @@ def check(ctx: typer.Context) -> None:
     if wrong:
         raise typer.Exit(1)
     typer.echo(f"{loaded.path or 'no configuration file: the defaults'}: can be used")
+
+
+def _check_places(loaded: Loaded) -> None:
+    """Raise ConfigError for a database that is none of ours, and for TLS files that cannot be used. Nothing is opened
+    that a hub would write to."""
+    from tron_core.auth.tls import HubTls
+    from tron_core.storage.engine import resolve_url
+
+    hub = loaded.settings.hub
+    resolve_url(loaded.settings.database.url, loaded.folder)
+    if hub.tls_certificate is not None and hub.tls_key is not None:
+        HubTls(hub.tls_certificate, hub.tls_key, hub.tls_client_ca)
 
 
 def _text(value: Any) -> str | None:

@@ -59,10 +59,10 @@ def worker(
         credential = _auth(settings)
         code = asyncio.run(_work(settings, credential, console, allow_plaintext))
     except ConfigError as error:
-        typer.echo(error.message, err=True)
+        typer.echo(f"error: {error.message}", err=True)
         code = ExitCode.USAGE
     except WorkerStopped as error:
-        typer.echo(error.message, err=True)
+        typer.echo(f"error: {error.message}", err=True)
         code = error.exit_code
     raise typer.Exit(code)
 
