@@ -11,6 +11,7 @@ from pathlib import Path
 
 import tron_core as tron
 from benchmarks.floors import echo_server, fsyncs_per_second, round_trips, sqlite_jobs_per_second
+from benchmarks.memory import memory
 from benchmarks.report import percentile, report
 from benchmarks.stage import stage
 from tron_core.services import Services
@@ -98,6 +99,7 @@ BENCHES: dict[str, Callable[[], Awaitable[None]]] = {
     "T2": lambda: throughput("T2", "full"),
     "T3": latency,
     "T5": in_a_row,
+    "memory": memory,
 }
 
 

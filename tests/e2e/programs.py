@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import httpx
 import tomlkit
+from sqlalchemy import create_engine
 
 T = TypeVar("T")
 
@@ -26,6 +27,10 @@ DEADLINE = 30.0
 PAUSE = 0.03
 PORTS = (20_000, 32_000)
 TRON = (sys.executable, "-m", "tron_core")
+
+SERVER = os.environ.get("TRON_TEST_HUB_SERVER")
+"""A MariaDB or MySQL server (``mysql+pymysql://root@127.0.0.1:3306/``) on which every hub has a database of its own;
+SQLite without it."""
 
 LIMITS = {"requests_per_minute": 1_000_000, "login_attempts_per_minute": 1_000_000}
 
@@ -214,6 +219,7 @@ class Site:
         self.worker_environment: dict[str, str] = {}
         self.programs: list[Program] = []
         self._apis: list[Api] = []
+        self._database = Database(SERVER) if SERVER else None
 
     @property
     def hub_url(self) -> str:
@@ -231,6 +237,8 @@ class Site:
             "limits": LIMITS,
             "scheduling": {"max_queued_per_user": 1000},
         }
+        if self._database is not None:
+            values["database"] = {"url": self._database.url}
         for section, more in settings.items():
             values[section] = values.get(section, {}) | dict(more)
         (self.folder / "tron.toml").write_text(tomlkit.dumps(values), encoding="utf-8")
@@ -248,6 +256,8 @@ class Site:
 
     def start_hub(self) -> None:
         """Start the hub, and wait until it is ready."""
+        if self._database is not None:
+            assert self.tron("--config", "tron.toml", "db", "upgrade", log="upgrade").wait() == 0
         self.hub = self.tron("--config", "tron.toml", "run", log="hub")
         running = eventually(self._running, "the hub is ready")
         self.api = Api(running["http"], running["token"])
@@ -306,6 +316,27 @@ class Site:
             program.clear()
         for api in self._apis:
             api.close()
+        if self._database is not None:
+            self._database.drop()
+
+
+class Database:
+    """A database of a hub's own on a server."""
+
+    def __init__(self, server: str) -> None:
+        self._engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        self._name = f"tron_e2e_{random.randrange(10**12)}"
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {self._name} CHARACTER SET utf8mb4")
+
+    @property
+    def url(self) -> str:
+        return self._engine.url.set(database=self._name).render_as_string(hide_password=False)
+
+    def drop(self) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {self._name}")
+        self._engine.dispose()
 
 
 class Sites:
