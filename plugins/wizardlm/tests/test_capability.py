@@ -9,15 +9,17 @@ import pytest
 import tron_core as tron
 from tron_core.errors import InvalidParams
 from tron_plugin_wizardlm import LLM, LLMParams, footer, tron_register_capabilities
-from tron_plugin_wizardlm.executor import chat_request
+from tron_plugin_wizardlm.executor import request_of
+from tron_plugin_wizardlm.templates import TEMPLATES, Message
 
 OUTPUT = {"text": " Paris.\n", "tokens": 42, "tokens_per_second": 110.4, "model": "smollm2-135m-instruct"}
 JOB = tron.Job("1", "llm", {"prompt": "hi"}, tron.JobState.SUCCEEDED, "api:alice", 0.0)
 
 
 def test_the_plugin_offers_its_capability() -> None:
-    (capability,) = tron_register_capabilities()
+    capability, *presets = tron_register_capabilities()
     assert capability.name == "llm"
+    assert [preset.name for preset in presets] == ["vicuna", "stablelm", "wizard"]
     assert capability.command.flags == "leading"
 
 
@@ -32,7 +34,9 @@ def test_the_plugin_offers_its_capability() -> None:
         ("max_tokens", 4097),
         ("seed", -1),
         ("seed", 2**32 - 1),
-        ("stop", "x"),
+        ("stop", "x" * 101),
+        ("template", "alpaca"),
+        ("unknown", "x"),
     ],
 )
 def test_params_out_of_their_bounds_are_refused(field: str, value: Any) -> None:
@@ -54,15 +58,26 @@ def test_longer_answers_are_expected_to_take_longer() -> None:
     assert short < long
 
 
+HI = [Message("user", "hi")]
+
+
 def test_a_request_carries_the_system_text_before_the_prompt() -> None:
-    request = chat_request(LLMParams(prompt="hi", system="Be brief."))
+    request = request_of(LLMParams(prompt="hi", system="Be brief."), HI, None)
     assert [message["role"] for message in request["messages"]] == ["system", "user"]
 
 
 def test_a_request_without_system_text_or_seed_leaves_both_to_the_model() -> None:
-    request = chat_request(LLMParams(prompt="hi"))
+    request = request_of(LLMParams(prompt="hi"), HI, None)
     assert [message["role"] for message in request["messages"]] == ["user"]
     assert "seed" not in request
+    assert request["stop"] == []
+
+
+def test_a_request_in_a_template_is_one_text_that_ends_where_another_would_speak() -> None:
+    request = request_of(LLMParams(prompt="hi", system="Be brief.", stop="\n"), HI, "vicuna")
+    assert request["prompt"] == "Be brief. USER: hi ASSISTANT:"
+    assert request["stop"] == ["\n", *TEMPLATES["vicuna"].stop]
+    assert "messages" not in request
 
 
 async def test_the_reply_is_the_answer_and_a_line_about_it() -> None:

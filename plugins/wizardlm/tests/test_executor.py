@@ -49,6 +49,7 @@ def test_the_demo_is_answered_with_sense(warm: LLMExecutor, context: Context) ->
     assert output["model"] == SHIPPED
     assert output["tokens"] > 3
     assert output["tokens_per_second"] > 0
+    assert output["template"] == "the model's own"
     assert "note" not in output
 
 
@@ -138,6 +139,51 @@ def test_an_answer_that_fills_the_context_says_so(narrow: LLMExecutor, context: 
     assert output["note"] == "cut at the end of the model's context"
 
 
+TALK = "User: What is the capital of France?\nAssistant: Paris.\nUser: And of Italy?"
+
+
+def test_a_conversation_is_read_turn_by_turn(warm: LLMExecutor, context: Context) -> None:
+    output = warm.run(params(TALK, temperature=0, repeat_penalty=1), context())
+    assert output["text"] == "Rome."
+    assert "note" not in output
+
+
+def test_the_oldest_turns_make_room_and_the_reply_says_so(narrow: LLMExecutor, context: Context) -> None:
+    old = "User: " + "word " * 60 + "\nAssistant: Fine.\n"
+    output = narrow.run(params(old * 5 + TALK, temperature=0), context())
+    assert output["tokens"] > 0
+    assert output["note"].startswith("without the oldest 3 turns, for which there was no room")
+
+
+@pytest.mark.parametrize("template", ["chatml", "stablelm", "vicuna", "wizardlm"])
+def test_every_template_is_answered_and_has_room_made_for_it(
+    narrow: LLMExecutor, context: Context, template: str
+) -> None:
+    output = narrow.run(params("Say hi.", template=template), context())
+    assert (output["template"], output["tokens"] > 0) == (template, True)
+    old = "User: " + "word " * 150 + "\nAssistant: Fine.\n"
+    assert "oldest 2 turns" in narrow.run(params(old * 3 + TALK, template=template), context())["note"]
+
+
+def test_a_stop_text_ends_the_answer_before_it(warm: LLMExecutor, context: Context) -> None:
+    text = warm.run(params("Count from one to ten.", temperature=0, max_tokens=60), context())["text"]
+    stop = text[len(text) // 2 :][:4]
+    output = warm.run(params("Count from one to ten.", temperature=0, max_tokens=60, stop=stop), context())
+    assert output["text"] == text[: text.index(stop)]
+    assert "note" not in output
+
+
+def test_the_workers_word_on_a_models_template_counts(context: Context) -> None:
+    executor = configured(models={"v": {"path": shipped_model(), "template": "vicuna"}}, context=256, threads=1)
+    assert executor.run(params(max_tokens=1), context())["template"] == "vicuna"
+    assert executor.run(params(max_tokens=1, template="chatml"), context())["template"] == "vicuna"
+
+
+def test_a_text_in_a_template_that_reaches_max_tokens_says_so(warm: LLMExecutor, context: Context) -> None:
+    output = warm.run(params(max_tokens=3, template="chatml"), context())
+    assert (output["tokens"], output["note"]) == (3, "cut at max_tokens=3")
+
+
 def test_a_model_is_loaded_once_and_kept(context: Context) -> None:
     executor, first, second = LLMExecutor(), context(), context()
     assert executor.loaded() == []
@@ -176,7 +222,7 @@ def test_a_process_with_a_loaded_model_ends_by_itself() -> None:
     script = """
 from tron_plugin_wizardlm.engine import Engine
 from tron_plugin_wizardlm.models import shipped_model
-engine = Engine(shipped_model(), context=256)
+engine = Engine(shipped_model(), context=256, threads=1)
 """
     processes = [subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL) for _ in range(4)]
     try:

@@ -6,23 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import tron_core as tron
+from tron_plugin_wizardlm.params import LLMParams
+from tron_plugin_wizardlm.presets import StableLM, Vicuna, Wizard
 
-MAX_SEED = 2**32 - 2
-"""llama.cpp reads the next number as "take a random one"."""
-
-
-class LLMParams(tron.Params):
-    """What can be asked of a language model."""
-
-    prompt: str = tron.Prompt("What to answer or to write", max_length=32_000)
-    model: str | None = tron.Setting(None, max_length=100, help="Which model; the worker's first one unless said")
-    system: str = tron.Setting("", max_length=4000, help="Who the model is and how it answers")
-    temperature: float = tron.Setting(0.9, ge=0, le=2, help="0 always takes the likeliest word, higher is bolder")
-    top_p: float = tron.Setting(0.95, ge=0, le=1, help="Choose among the likeliest words that make up this share")
-    top_k: int = tron.Setting(40, ge=0, le=1000, help="Choose among so many of the likeliest words; 0 for all")
-    repeat_penalty: float = tron.Setting(1.1, ge=0.5, le=2, help="Above 1 makes words that occurred less likely")
-    max_tokens: int = tron.Setting(1024, ge=1, le=4096, help="Longest answer; a token is about 3/4 of a word")
-    seed: int | None = tron.Setting(None, ge=0, le=MAX_SEED, saved=False, help="The same seed gives the same text")
+__all__ = ["LLM", "LLMParams"]
 
 
 class LLM(tron.Capability):
@@ -31,7 +18,7 @@ class LLM(tron.Capability):
     name = "llm"
     command = tron.Command(
         "llm",
-        aliases=["llama", "wizard"],
+        aliases=["llama"],
         summary="Ask a language model",
         flags="leading",
         example="--temperature 0.2 Why is the sky blue?",
@@ -53,6 +40,9 @@ class LLM(tron.Capability):
         return tron.Reply(text=f"{answer}\n\n{footer(result.output)}")
 
 
+PRESETS = {preset.name: preset for preset in (Vicuna(), StableLM(), Wizard())}
+
+
 def footer(output: Mapping[str, Any]) -> str:
     """One line below an answer: ``— smollm2-135m-instruct · 42 tokens · 110 tok/s``, and the executor's note."""
     count, speed = output["tokens"], output["tokens_per_second"]
@@ -64,5 +54,12 @@ def footer(output: Mapping[str, Any]) -> str:
 
 @tron.hookimpl
 def tron_register_capabilities() -> list[tron.Capability]:
-    """Offer ``llm``."""
-    return [LLM()]
+    """Offer ``llm`` and the commands that ask it in another way."""
+    return [LLM(), *PRESETS.values()]
+
+
+@tron.hookimpl(tryfirst=True)
+async def tron_job_submitting(request: tron.JobRequest) -> tron.JobRequest | None:
+    """Make what is asked of a preset a request for ``llm``, before others judge it."""
+    preset = PRESETS.get(request.capability)
+    return None if preset is None else preset.as_llm(request)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 PROMPT_BATCH = 512
 """Tokens of a prompt that are read in one go; between two goes a cancel is noticed."""
 
@@ -35,11 +37,12 @@ class Usage:
 class Engine:
     """A GGUF model in memory.
 
-    ``context`` in tokens, prompt and answer together. ``gpu_layers``: so many layers of the model go to the GPU,
-    None leaves it to llama.cpp. Raises EngineError where the file is no model or does not fit into memory.
+    ``context`` in tokens, prompt and answer together. ``threads`` compute. ``gpu_layers``: so many layers of the model
+    go to the GPU, None leaves it to llama.cpp. Raises EngineError where the file is no model or does not fit into
+    memory.
     """
 
-    def __init__(self, path: Path, *, context: int, gpu_layers: int | None = None) -> None:
+    def __init__(self, path: Path, *, context: int, threads: int, gpu_layers: int | None = None) -> None:
         import xllamacpp  # here, so that a worker without it can say so
 
         self.context = context
@@ -49,9 +52,11 @@ class Engine:
         settings.n_batch = PROMPT_BATCH
         settings.n_parallel = 1
         settings.cache_ram_mib = 0  # each job is a conversation of its own: old prompts are of no use
+        settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
         settings.verbosity = -1
         # The library opens its HTTP port on loopback whether one wants it or not: nobody else gets in.
-        settings.api_keys = [secrets.token_urlsafe(32)]
+        key = secrets.token_urlsafe(32)
+        settings.api_keys = [key]
         settings.ui = False
         if gpu_layers is not None:
             settings.n_gpu_layers = gpu_layers
@@ -59,20 +64,39 @@ class Engine:
             self._server = xllamacpp.Server(settings)
         except RuntimeError as error:
             raise EngineError(f"llama.cpp cannot load {path}: {error}") from error
+        # Each question closes its connection: nothing is open when the engine is dropped.
+        headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
+        self._port = httpx.Client(base_url=self._server.listening_address, headers=headers, trust_env=False, timeout=60)
         # A server that is dropped before its first request can hang the process (xllamacpp 2026.10).
-        self.chat({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}, lambda text: True)
+        self.answer({"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}, lambda text: True)
 
-    def chat(self, request: Mapping[str, Any], on_text: Callable[[str], bool]) -> Usage | None:
-        """Answer ``request``, a body of OpenAI's chat completions with llama.cpp's additions.
+    def answer(self, request: Mapping[str, Any], on_text: Callable[[str], bool]) -> Usage | None:
+        """Answer ``request``, a body of OpenAI's with llama.cpp's additions: with ``messages``, which the model's own
+        template puts together, or with a ``prompt`` as it is.
 
         ``on_text`` is called with each piece of text, and with an empty one while the prompt is read; once it
         returns False the text ends and None is returned. Raises EngineError, and what ``on_text`` raises.
         """
         stream = _Stream(on_text)
+        handle = self._server.handle_chat_completions if "messages" in request else self._server.handle_completions
         streaming = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
         # Without the cache a prompt is read the same way each time, so that a seed means the same text.
-        self._server.handle_chat_completions({"cache_prompt": False, **request, **streaming}, stream.receive)
+        handle({"cache_prompt": False, **request, **streaming}, stream.receive)
         return stream.end()
+
+    def count(self, request: Mapping[str, Any]) -> int:
+        """The tokens of a request's prompt; raises EngineError."""
+        prompt = request.get("prompt")
+        if prompt is None:
+            prompt = self._ask("/apply-template", {"messages": request["messages"]})["prompt"]
+        return len(self._ask("/tokenize", {"content": prompt, "add_special": True, "parse_special": True})["tokens"])
+
+    def _ask(self, path: str, body: Mapping[str, Any]) -> Any:
+        # The bindings have no call for these, but the port that they open does.
+        try:
+            return self._port.post(path, json=body).raise_for_status().json()
+        except httpx.HTTPError as error:
+            raise EngineError(f"llama.cpp: {path}: {error}") from error
 
 
 class _Stream:
@@ -108,7 +132,8 @@ class _Stream:
             raise EngineError(str(error.get("message", error)), str(error.get("type", "")), error)
         for choice in chunk.get("choices", ()):
             self._cut = self._cut or choice.get("finish_reason") == "length"
-            if not self._on_text(choice["delta"].get("content") or ""):
+            piece = choice["delta"].get("content") if "delta" in choice else choice["text"]
+            if not self._on_text(piece or ""):
                 self._stopped = True
         if usage := chunk.get("usage"):
             self._usage = self._measure(usage, chunk.get("timings", {}))

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tron_core.worker import ExecutionContext, Executor, ExecutorError, ModelPackage, hookimpl
 from tron_plugin_wizardlm import LLMParams
+from tron_plugin_wizardlm.conversation import fit, messages_of
 from tron_plugin_wizardlm.engine import Engine, EngineError, Usage
-from tron_plugin_wizardlm.models import WizardConfig, available_models, missing_file
+from tron_plugin_wizardlm.models import ModelFile, WizardConfig, available_models, default_threads, missing_file
+from tron_plugin_wizardlm.templates import TEMPLATES, Message, Name
+
+_ANSWER_SHARE = 4
+"""The turns of a conversation leave this part of the context to the answer, unless it may not be that long."""
 
 
 class LLMExecutor(Executor):
@@ -51,9 +56,10 @@ class LLMExecutor(Executor):
 
     def run(self, params: LLMParams, ctx: ExecutionContext) -> dict[str, Any]:
         """Write the text, piece by piece as ``partial``."""
-        name, path = self._choose(params.model)
-        engine = self._load(name, path, ctx)
+        name, file = self._choose(params.model)
+        engine = self._load(name, file.path, ctx)
         ctx.check_cancelled()
+        template = file.template or params.template
         pieces: list[str] = []
 
         def on_text(piece: str) -> bool:
@@ -64,21 +70,25 @@ class LLMExecutor(Executor):
             return not ctx.cancelled
 
         try:
-            usage = engine.chat(chat_request(params), on_text)
+            request, dropped = fitting_request(params, template, engine)
+            usage = engine.answer(request, on_text)
         except EngineError as error:
             raise _as_executor_error(error, name, engine.context) from error
         if usage is None:
             ctx.check_cancelled()
             raise ExecutorError("llama.cpp stopped although nobody cancelled")
-        return _output("".join(pieces), name, usage, params.max_tokens)
+        output = _output("".join(pieces), name, usage)
+        output["template"] = template or "the model's own"
+        note = " · ".join(_notes(usage, params.max_tokens, dropped))
+        return {**output, "note": note} if note else output
 
     def _settings(self) -> WizardConfig:
         return self.options if isinstance(self.options, WizardConfig) else WizardConfig()
 
-    def _models(self) -> Mapping[str, Path]:
+    def _models(self) -> Mapping[str, ModelFile]:
         return available_models(self._settings())
 
-    def _choose(self, asked: str | None) -> tuple[str, Path]:
+    def _choose(self, asked: str | None) -> tuple[str, ModelFile]:
         models = self._models()
         if not models:
             raise ExecutorError("this worker has no model any more", "transient")
@@ -96,7 +106,8 @@ class LLMExecutor(Executor):
         started = time.monotonic()
         settings = self._settings()
         try:
-            engine = Engine(path, context=settings.context, gpu_layers=settings.gpu_layers)
+            threads = settings.threads or default_threads()
+            engine = Engine(path, context=settings.context, threads=threads, gpu_layers=settings.gpu_layers)
         except EngineError as error:
             raise ExecutorError(str(error)) from error
         ctx.loading(time.monotonic() - started)
@@ -104,17 +115,30 @@ class LLMExecutor(Executor):
         return engine
 
 
-def chat_request(params: LLMParams) -> dict[str, Any]:
-    """``params`` as a body of OpenAI's chat completions, with llama.cpp's additions."""
-    messages = [{"role": "user", "content": params.prompt}]
+def request_of(params: LLMParams, messages: Sequence[Message], template: Name | None) -> dict[str, Any]:
+    """A body of OpenAI's with llama.cpp's additions: ``messages`` as they are, or as the prompt of ``template``."""
     if params.system:
-        messages.insert(0, {"role": "system", "content": params.system})
-    request: dict[str, Any] = {"messages": messages}
+        messages = [Message("system", params.system), *messages]
+    request: dict[str, Any] = {"stop": [params.stop] if params.stop else []}
+    if template is None:
+        request["messages"] = [{"role": message.role, "content": message.text} for message in messages]
+    else:
+        request["prompt"] = TEMPLATES[template].render(messages)
+        request["stop"] += TEMPLATES[template].stop
     for field in ("temperature", "top_p", "top_k", "repeat_penalty", "max_tokens"):
         request[field] = getattr(params, field)
     if params.seed is not None:
         request["seed"] = params.seed
     return request
+
+
+def fitting_request(params: LLMParams, template: Name | None, engine: Engine) -> tuple[dict[str, Any], int]:
+    """The request, without the oldest turns of the conversation that leave no room for the answer, and how many of
+    those there are. Raises EngineError."""
+    messages = messages_of(params.prompt)
+    room = min(params.max_tokens, engine.context // _ANSWER_SHARE)
+    dropped = fit(messages, lambda kept: engine.count(request_of(params, kept, template)), engine.context - room)
+    return request_of(params, messages[2 * dropped :], template), dropped
 
 
 def _tell_progress(ctx: ExecutionContext, step: int, steps: int) -> None:
@@ -130,17 +154,17 @@ def _as_executor_error(error: EngineError, model: str, context: int) -> Executor
     return ExecutorError(str(error), "invalid" if error.type == "invalid_request_error" else "internal")
 
 
-def _output(text: str, model: str, usage: Usage, max_tokens: int) -> dict[str, Any]:
-    output: dict[str, Any] = {
-        "text": text,
-        "tokens": usage.tokens,
-        "tokens_per_second": usage.tokens_per_second,
-        "model": model,
-    }
+def _output(text: str, model: str, usage: Usage) -> dict[str, Any]:
+    return {"text": text, "tokens": usage.tokens, "tokens_per_second": usage.tokens_per_second, "model": model}
+
+
+def _notes(usage: Usage, max_tokens: int, dropped: int) -> Iterator[str]:
+    """What is not as somebody may expect it."""
+    if dropped:
+        yield f"without the oldest {f'{dropped} turns' if dropped > 1 else 'turn'}, for which there was no room"
     if usage.cut:
         reached = usage.tokens >= max_tokens
-        output["note"] = f"cut at max_tokens={max_tokens}" if reached else "cut at the end of the model's context"
-    return output
+        yield f"cut at max_tokens={max_tokens}" if reached else "cut at the end of the model's context"
 
 
 @hookimpl
