@@ -152,7 +152,7 @@ def describe(state: Json) -> str:
         parts.append(f"position {state['position']}")
     if (state.get("attempt") or 0) > 1:
         parts.append(f"attempt {state['attempt']}")
-    if state.get("eta_seconds"):
+    if (state.get("eta_seconds") or 0) >= 1:
         parts.append(f"about {_duration(state['eta_seconds'])}")
     sentence = ", ".join(parts)
     return f"{sentence}; {state['message']}" if state.get("message") else sentence
