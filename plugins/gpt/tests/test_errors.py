@@ -223,3 +223,10 @@ async def test_the_library_is_told_the_limit_in_the_words_of_each_server(
     assert server.requests[0]["max_tokens"] == 16
     assert server.requests[0]["stream_options"] == {"include_usage": True}
     assert "temperature" not in server.requests[0]
+
+
+async def test_two_who_ask_at_once_share_one_client_so_that_none_stays_open() -> None:
+    client = ChatClient("http://127.0.0.1:9/v1", KEY)
+    first, second = await asyncio.gather(client._client(), client._client())
+    assert first is second
+    await client.close()

@@ -107,8 +107,10 @@ class ChatClient:
         return await self._repeat(ask)
 
     async def _client(self) -> AsyncOpenAI:
-        if self._opened is None:
-            openai = await asyncio.to_thread(__import__, "openai")  # takes a second, which the loop cannot spare
+        if self._opened is not None:
+            return self._opened
+        openai = await asyncio.to_thread(__import__, "openai")  # takes a second, which the loop cannot spare
+        if self._opened is None:  # somebody else who waited may have opened it
             self._opened = openai.AsyncOpenAI(
                 base_url=self.base_url or "https://api.openai.com/v1",
                 # A server without keys is sent a word that is none; without any the library refuses to start.
@@ -116,7 +118,6 @@ class ChatClient:
                 timeout=openai.Timeout(self._timeout, connect=min(10.0, self._timeout)),
                 max_retries=0,
             )
-        assert self._opened is not None
         return self._opened
 
     async def _stream(self, question: Question, stream: _Stream) -> Answer:

@@ -87,8 +87,11 @@ class Service:
                 url, key = await self._demo_server.start(), self._demo_server.key
             except DemoServerError as error:
                 raise ChatError(str(error)) from error
-        if self._client is None or self._client.base_url != url:
+        old = self._client
+        if old is None or old.base_url != url:
             self._client = ChatClient(url, key, timeout=config.timeout, retries=config.retries)
+            if old is not None:
+                await old.close()
         return self._client
 
     async def place_of(self, request: tron.JobRequest) -> Place:
