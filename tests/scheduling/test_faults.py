@@ -74,7 +74,8 @@ async def test_who_goes_away_while_retrying_leaves_the_job_queued_and_it_runs(ma
     worker.error(assigned)
     await stage.reaches(assigned.job, "failed")
     retrying = asyncio.get_running_loop().create_task(stage.scheduler.retry(assigned.job))
-    await stage.until(lambda: any(task.get_name().startswith("retry") for task in stage.scheduler._board.tasks))
+    tasks = stage.scheduler._board.tasks
+    await stage.until(lambda: retrying.done() or any(task.get_name().startswith("retry") for task in tasks))
     retrying.cancel()
     assert (await worker.job()).attempt == 2
 
