@@ -88,11 +88,12 @@ class Service:
             except DemoServerError as error:
                 raise ChatError(str(error)) from error
         old = self._client
-        if old is None or old.base_url != url:
-            self._client = ChatClient(url, key, timeout=config.timeout, retries=config.retries)
-            if old is not None:
-                await old.close()
-        return self._client
+        if old is not None and old.base_url == url:
+            return old
+        self._client = client = ChatClient(url, key, timeout=config.timeout, retries=config.retries)
+        if old is not None:
+            await old.close()
+        return client
 
     async def place_of(self, request: tron.JobRequest) -> Place:
         """The conversation that a request is for; raises Refused."""
