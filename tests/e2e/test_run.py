@@ -22,6 +22,13 @@ POINTS = "[tron.plugins]\necho = tron_plugin_echo\n\n[tron.executors]\necho = tr
 
 
 DEMO = "\n\nEcho.demo = lambda self: tron.Demo({'text': 'hello', 'times': 2})\n"
+ON_THE_HUB = """
+async def _run(self, params, ctx):
+    return {"text": params.text}
+
+
+Echo.runs_on, Echo.run = "hub", _run
+"""
 
 
 def _install_echo(target: Path, addition: str = "") -> dict[str, str]:
@@ -235,3 +242,22 @@ def test_the_demo_runs_twice_in_one_folder(tmp_path: Path, tmp_path_factory: pyt
         assert outcome["command"] == "tron submit echo --text hello --times 2"
         assert Path(outcome["files"][0]).read_text() == "hello hello\n"
     assert not (tmp_path / "shown" / "run.json").exists()
+
+
+@pytest.mark.timeout(4 * DEADLINE)
+def test_the_demo_of_what_the_hub_does_itself_needs_no_worker(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    result = subprocess.run(
+        [*TRON, "demo", "--dir", "shown", "--json"],
+        cwd=tmp_path,
+        env=_install_echo(tmp_path_factory.mktemp("echo"), DEMO + ON_THE_HUB),
+        text=True,
+        capture_output=True,
+        timeout=3 * DEADLINE,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    (outcome,) = json.loads(result.stdout)
+    assert (outcome["state"], outcome["worker"]) == ("succeeded", "hub")
+    assert not (tmp_path / "shown" / "worker.log").exists()

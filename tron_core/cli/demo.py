@@ -98,8 +98,10 @@ def _play(hub: LocalHub, context: Context, *, quiet: bool) -> list[Outcome]:
         view.status("starting the hub")
         running = hub.start(loaded)
         with client_of(running, loaded) as client:
-            view.status("starting a worker, which loads its executors")
-            hub.start_worker(loaded, running, client, WORKER)
+            # A worker that has nothing to execute ends at once.
+            if any(capability.runs_on == "worker" for capability in plugins.capabilities.values()):
+                view.status("starting a worker, which loads its executors")
+                hub.start_worker(loaded, running, client, WORKER)
             view.end()
             known = {each["name"]: each for each in client.items("/capabilities")}
             outcomes = []
