@@ -44,8 +44,8 @@ def test_params_out_of_their_bounds_are_refused(field: str, value: Any) -> None:
         LLM().parse({"prompt": "hi", field: value})
 
 
-def test_the_demo_fits_the_params() -> None:
-    assert LLM().parse(LLM().demo().params).seed is not None
+def test_the_demos_fit_the_params() -> None:
+    assert [LLM().parse(demo.params).template for demo in LLM().demo()] == [None, "vicuna"]
 
 
 def test_a_model_that_is_asked_for_is_required_of_the_worker() -> None:

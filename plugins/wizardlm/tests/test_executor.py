@@ -44,7 +44,7 @@ def narrow() -> LLMExecutor:
 
 
 def test_the_demo_is_answered_with_sense(warm: LLMExecutor, context: Context) -> None:
-    output = warm.run(LLM().parse(LLM().demo().params), context())
+    output = warm.run(LLM().parse(LLM().demo()[0].params), context())
     assert "Paris" in output["text"]
     assert output["model"] == SHIPPED
     assert output["tokens"] > 3

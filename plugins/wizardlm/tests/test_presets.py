@@ -81,4 +81,3 @@ async def test_a_preset_that_the_hub_runs_itself_says_what_to_do() -> None:
         with pytest.raises(ExecutorError, match="template="):
             await preset.run(cast(Any, None), cast(Any, None))
         assert preset.requirements(preset.parse({"prompt": "hi", "model": "x"})) == tron.Requirements()
-        assert preset.demo() is not None

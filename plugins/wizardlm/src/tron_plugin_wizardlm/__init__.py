@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tron_core as tron
@@ -29,10 +29,12 @@ class LLM(tron.Capability):
         """As if a small model on a CPU wrote the longest answer: 50 tokens a second."""
         return 2.0 + params.max_tokens / 50
 
-    def demo(self) -> tron.Demo:
-        """A question that a model of 135 million parameters answers, too."""
+    def demo(self) -> Sequence[tron.Demo]:
+        """A question that a model of 135 million parameters answers, too; then a conversation in the way of Vicuna."""
         prompt = "What is the capital of France? Answer in one sentence."
-        return tron.Demo({"prompt": prompt, "temperature": 0.2, "max_tokens": 60, "seed": 7})
+        talk = "User: What is the capital of France?\nAssistant: Paris.\nUser: And of Italy?"
+        few = {"temperature": 0.2, "max_tokens": 60, "seed": 7}
+        return [tron.Demo({"prompt": prompt, **few}), tron.Demo({"prompt": talk, "template": "vicuna", **few})]
 
     async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
         """The answer, and below it a line that says which model wrote it and how fast."""

@@ -27,9 +27,6 @@ class Preset(tron.Capability):
     def choices(self, field: str) -> Sequence[str]:
         return self.app.choices("llm", "model") if field == "model" else ()
 
-    def demo(self) -> tron.Demo:
-        return tron.Demo({"prompt": "Name three colours.", "temperature": 0.2, "max_tokens": 30, "seed": 7})
-
     async def run(self, params: TextParams, ctx: ExecutionContext) -> Mapping[str, Any]:
         """Reached only where the hub has left out this plugin's hook."""
         raise ExecutorError(
