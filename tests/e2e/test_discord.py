@@ -27,6 +27,7 @@ def site(make_site: Sites, discord: FakeDiscord) -> Site:
     return make_site(start=False, discord={"token": TOKEN, "api_url": discord.api_url}, hub={"drain_seconds": 1})
 
 
+@pytest.mark.slow
 async def test_a_hub_that_is_stopped_during_a_job_shows_its_result_in_the_same_message(
     site: Site, discord: FakeDiscord
 ) -> None:

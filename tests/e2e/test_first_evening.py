@@ -132,6 +132,7 @@ def evening(tmp_path: Path) -> Iterator[Evening]:
         program.clear()
 
 
+@pytest.mark.slow
 def test_from_an_empty_folder_to_a_picture_from_a_worker_elsewhere(evening: Evening) -> None:
     Image.new("RGB", (8, 6), "red").save(evening.folders["hub"] / "holiday.png")
     printed = []

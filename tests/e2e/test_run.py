@@ -222,6 +222,7 @@ def test_a_hub_with_a_worker_needs_nothing_else_and_ends_with_status_0(
         place.clear()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(8 * DEADLINE)
 def test_the_demo_runs_twice_in_one_folder(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     environment = _install_echo(tmp_path_factory.mktemp("echo"), DEMO)

@@ -27,7 +27,7 @@ def spoken(executor: SpeechExecutor, ctx: RecordingContext, text: str, seed: int
     with wave.open(io.BytesIO(ctx.artifacts["speech.wav"].data)) as file:
         assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
         samples, rate = np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
-    assert output == {"voices": [VOICES[0]], "seconds": pytest.approx(len(samples) / rate, abs=0.001)}
+    assert output == {"voice": VOICES[0], "seconds": pytest.approx(len(samples) / rate, abs=0.001)}
     return samples, rate
 
 
@@ -190,7 +190,7 @@ def test_actors_speak_in_turn_and_each_voice_is_loaded_once(two_voices: SpeechEx
     params = SpeechParams(text="{A}: One. {B}: Two.\n{a}: Three.", actors="A=amy, B=bob")
     output = two_voices.run(params, ctx)
     assert (loads, said) == (["amy", "bob"], ["One.", "Three.", "Two."])
-    assert output == {"voices": ["amy", "bob"], "seconds": pytest.approx(0.1 * 3 + 0.25 * 2, abs=0.01)}
+    assert output == {"voice": "amy, bob", "seconds": pytest.approx(0.1 * 3 + 0.25 * 2, abs=0.01)}
     with wave.open(io.BytesIO(ctx.artifacts["speech.wav"].data)) as file:
         samples, rate = np.frombuffer(file.readframes(file.getnframes()), "<i2"), file.getframerate()
     assert rate == 22_050

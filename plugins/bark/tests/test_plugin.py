@@ -81,7 +81,7 @@ async def test_other_capabilities_are_none_of_our_business() -> None:
 
 async def test_the_reply_tells_voice_and_length() -> None:
     job = tron.Job("j", "tts", {"text": "Hello"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
-    reply = await Speech().handle_result(job, tron.Result({"voices": ["joe", "amy"], "seconds": 3.219}))
+    reply = await Speech().handle_result(job, tron.Result({"voice": "joe, amy", "seconds": 3.219}))
     assert reply.text == "joe, amy, 3.2 s"
 
 

@@ -92,7 +92,8 @@ class SpeechExecutor(Executor):
         ctx.artifact("waveform.png", "image/png", draw(samples), role="waveform")
         ctx.progress(1.0)
         seconds = round(len(samples) / rate, 3)
-        output: dict[str, Any] = {"voices": list(dict.fromkeys(line.voice for line in lines)), "seconds": seconds}
+        voices = list(dict.fromkeys(line.voice for line in lines))
+        output: dict[str, Any] = {"voice": ", ".join(voices), "seconds": seconds}
         if params.format == "ogg":
             output["voice_message"] = _voice_message(name, samples, rate)
         return output

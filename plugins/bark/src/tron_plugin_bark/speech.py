@@ -79,7 +79,7 @@ class Speech(tron.Capability):
 
     async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
         output = result.output
-        return tron.Reply(text=f"{', '.join(output['voices'])}, {output['seconds']:.1f} s")
+        return tron.Reply(text=f"{output['voice']}, {output['seconds']:.1f} s")
 
     def check(self, params: SpeechParams) -> None:
         """Raise Refused for a voice or a name in the text that nobody knows: it would wait for nothing."""
