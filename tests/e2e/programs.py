@@ -335,7 +335,7 @@ class Database:
 
     def drop(self) -> None:
         with self._engine.connect() as connection:
-            connection.exec_driver_sql(f"DROP DATABASE {self._name}")
+            connection.exec_driver_sql(f"DROP DATABASE IF EXISTS {self._name}")
         self._engine.dispose()
 
 

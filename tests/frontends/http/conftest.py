@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +120,8 @@ TestPlugin.__test__ = False  # type: ignore[attr-defined]
 
 @pytest.fixture
 def dialect() -> str:
-    """What HTTP says does not depend on the database."""
-    return "sqlite"
+    """What HTTP says does not depend on the database: SQLite, unless TRON_TEST_DATABASE names another."""
+    return os.environ.get("TRON_TEST_DATABASE", "sqlite")
 
 
 @pytest.fixture
