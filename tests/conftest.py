@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import OperationalError
 
+from tron_core.storage import migrations
 from tron_core.storage.database import Database
 from tron_core.storage.tables import metadata
 
@@ -61,6 +62,16 @@ def mariadb_tables(mariadb_server: Engine) -> Iterator[Engine]:
     with mariadb_database(mariadb_server) as url:
         engine = create_engine(url)
         metadata.create_all(engine)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def mariadb_migrated(mariadb_server: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A database with every table that the migrations make, shared like ``mariadb_tables``."""
+    with mariadb_database(mariadb_server) as url:
+        migrations.upgrade(url, tmp_path_factory.mktemp("migrated"))
+        engine = create_engine(url)
         yield engine
         engine.dispose()
 

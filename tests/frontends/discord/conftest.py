@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from sqlalchemy import MetaData
 
 import tron_core as tron
 from tron_core.app import Hub
@@ -229,8 +231,11 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Hubs:
     """Starts hubs on the same folder, one after the other, as restarts do."""
 
-    def __init__(self, folder: Path, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord) -> None:
+    def __init__(
+        self, folder: Path, database: str, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord
+    ) -> None:
         self._folder = folder
+        self._database = database
         self._configured = configured
         self._studio = studio
         self._discord = discord
@@ -239,7 +244,7 @@ class Hubs:
     async def running(self, *, connected: bool = True) -> AsyncIterator[Hub]:
         """A hub, connected to Discord unless a test is about that."""
         values = self._configured
-        values["database"]["url"] = f"sqlite:///{self._folder / 'tron.db'}"
+        values["database"]["url"] = self._database
         plugins = Plugins()
         plugins.register("studio", self._studio, distribution="tron-plugin-studio", version="1.0")
         loaded = Loaded(Settings.model_validate(values), None, self._folder, {})
@@ -254,11 +259,27 @@ class Hubs:
 
 
 @pytest.fixture
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with every table and nothing in them: SQLite, unless TRON_TEST_DATABASE names another."""
+    if os.environ.get("TRON_TEST_DATABASE") != "mariadb":
+        shutil.copy(request.getfixturevalue("migrated"), tmp_path / "tron.db")
+        yield f"sqlite:///{tmp_path / 'tron.db'}"
+        return
+    engine = request.getfixturevalue("mariadb_migrated")
+    yield engine.url.render_as_string(hide_password=False)
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.begin() as connection:
+        for table in reversed(tables.sorted_tables):
+            if not table.name.endswith("_version"):
+                connection.execute(table.delete())
+
+
+@pytest.fixture
 def hubs(
-    tmp_path: Path, migrated: Path, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord
+    tmp_path: Path, migrated_url: str, configured: dict[str, Any], studio: StudioPlugin, discord: FakeDiscord
 ) -> Hubs:
-    shutil.copy(migrated, tmp_path / "tron.db")
-    return Hubs(tmp_path, configured, studio, discord)
+    return Hubs(tmp_path, migrated_url, configured, studio, discord)
 
 
 @pytest.fixture
