@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import secrets
 import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import Engine, MetaData, create_engine
 
 import tron_core as tron
 from tron_core.clock import SystemClock
@@ -41,6 +44,45 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for applied in migrations.upgrade("sqlite:///tron.db", folder):
         assert applied.error is None, applied
     return folder / "tron.db"
+
+
+@pytest.fixture(scope="session")
+def server_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """A database with all tables on the server of TRON_TEST_MYSQL_URL, shared by the tests one after the other."""
+    server = os.environ.get("TRON_TEST_MYSQL_URL", "mysql+pymysql://root@127.0.0.1:3306/")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"tron_test_{secrets.token_hex(6)}"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    made = create_engine(engine.url.set(database=name))
+    for applied in migrations.upgrade(_text(made), tmp_path_factory.mktemp("server")):
+        assert applied.error is None, applied
+    yield made
+    made.dispose()
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name}")
+    engine.dispose()
+
+
+def _text(engine: Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database with all tables and nothing in them: SQLite, unless TRON_TEST_DATABASE names another."""
+    if os.environ.get("TRON_TEST_DATABASE") != "mariadb":
+        shutil.copyfile(request.getfixturevalue("empty_database"), tmp_path / "tron.db")
+        yield "sqlite:///tron.db"
+        return
+    engine = request.getfixturevalue("server_database")
+    yield _text(engine)
+    tables = MetaData()
+    tables.reflect(engine)
+    with engine.begin() as connection:
+        for table in reversed(tables.sorted_tables):
+            if not table.name.endswith("_version"):
+                connection.execute(table.delete())
 
 
 @pytest.fixture(scope="session")
@@ -101,13 +143,12 @@ MakeStage = Callable[..., Awaitable[Stage]]
 
 
 @pytest.fixture
-async def make_stage(empty_database: Path, encodings: Path, tmp_path: Path) -> AsyncIterator[MakeStage]:
+async def make_stage(database_url: str, encodings: Path, tmp_path: Path) -> AsyncIterator[MakeStage]:
     """Makes a stage with a section ``[plugins.gpt]``."""
     closing: list[Callable[[], Awaitable[Any]]] = []
 
     async def make(now: Callable[[], float] | None = None, **section: Any) -> Stage:
-        shutil.copyfile(empty_database, tmp_path / "tron.db")
-        database = Database("sqlite:///tron.db", folder=tmp_path, synchronous="normal")
+        database = Database(database_url, folder=tmp_path, synchronous="normal")
         await database.start()
         clock, bus, gpt = SystemClock(), LocalBus(), GPT(now=now) if now else GPT()
         plugins = Plugins({"gpt": section}, folder=tmp_path)
