@@ -81,10 +81,12 @@ class Made:
     ``facts`` go into the job's output as they are (JSON): ``scheduler`` (the class that ran), ``dtype``, ``device``
     (with the GPU's name), ``revision``, ``libraries`` (versions by name); an engine of a small vocabulary adds
     ``understood`` and ``ignored`` (lists of words), one that had to leave something out ``notes`` (sentences).
+    ``flagged``: for each picture, whether the model's own safety checker refuses it; empty where it has none.
     """
 
     images: list[Image]
     facts: Mapping[str, Any]
+    flagged: tuple[bool, ...] = ()
 
 
 class Engine(Protocol):
@@ -94,6 +96,8 @@ class Engine(Protocol):
     """The name that people ask for."""
     memory_mb: float
     """What it holds while it is loaded, in MiB."""
+    native: tuple[int, int]
+    """The width and height that it was trained for, in pixels; taken where nobody asks for another."""
 
     def generate(self, request: PictureRequest, step: OnStep) -> Made:
         """Make one picture for each seed.
