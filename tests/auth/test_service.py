@@ -60,11 +60,33 @@ async def test_users_are_listed_oldest_first(auth: Auth) -> None:
 
 
 async def test_a_password_opens_and_another_does_not(auth: Auth) -> None:
-    await auth.create_user("alice", "secret")
-    assert (await auth.verify_password("alice", "secret")).username == "alice"
+    await auth.create_user("alice", "secret", scope=Scope.ADMIN)
+    pair = await auth.grant_password("alice", "secret")
+    who = await auth.authenticate(pair.access_token)
+    assert (who.username, who.scopes) == ("alice", Scope.ADMIN.granted)
     for name, password in (("alice", "wrong"), ("nobody", "secret")):
         with pytest.raises(Unauthorized, match="No user has that name with that password"):
-            await auth.verify_password(name, password)
+            await auth.grant_password(name, password)
+
+
+async def test_ending_one_login_ends_no_other(auth: Auth) -> None:
+    await auth.create_user("alice", "secret")
+    phone, desk = [await auth.grant_password("alice", "secret") for _ in range(2)]
+    await auth.revoke_credential(phone.client_id)
+    with pytest.raises(Unauthorized):
+        await auth.authenticate(phone.access_token)
+    assert (await auth.authenticate(desk.access_token)).username == "alice"
+
+
+async def test_a_login_that_can_no_longer_be_refreshed_leaves_no_row(auth: Auth, clock: Any, database: Any) -> None:
+    client_id, _ = await client_of(auth)
+    await auth.create_user("bob", "secret")
+    old = await auth.grant_password("bob", "secret")
+    clock.advance(REFRESH_SECONDS + 1)
+    new = await auth.grant_password("bob", "secret")
+    rows = await database.read(lambda c: c.execute(select(credentials.c.client_id)).scalars().all())
+    assert set(rows) == {client_id, new.client_id}
+    assert old.client_id not in rows
 
 
 async def test_a_banned_user_cannot_sign_in_until_unbanned(auth: Auth) -> None:
@@ -72,9 +94,9 @@ async def test_a_banned_user_cannot_sign_in_until_unbanned(auth: Auth) -> None:
     banned = await auth.ban("alice", "spam")
     assert (banned.banned_at, banned.ban_reason) == (1_800_000_000.0, "spam")
     with pytest.raises(Unauthorized, match="banned"):
-        await auth.verify_password("alice", "secret")
+        await auth.grant_password("alice", "secret")
     assert (await auth.unban("alice")).banned_at is None
-    await auth.verify_password("alice", "secret")
+    await auth.grant_password("alice", "secret")
 
 
 async def test_what_names_nobody_says_so(auth: Auth) -> None:

@@ -87,9 +87,13 @@ def principal_of(connection: Connection, access_token: str, now: float) -> Princ
     return Principal(row.client_id, row.user_id, row.username, split_scopes(row.scopes))
 
 
-def add_credential(connection: Connection, user: User, now: float) -> ApiKey:
-    """A new client_id with its api key for ``user``."""
-    made = ApiKey(client_id=uuid.uuid4().hex, api_key=new_secret(API_KEY_PREFIX), user_id=user.id)
+LOGIN_PREFIX = "login-"
+"""Begins the client_id of a login, whose api key nobody knows."""
+
+
+def add_credential(connection: Connection, user: User, now: float, *, prefix: str = "") -> ApiKey:
+    """A new client_id, which begins with ``prefix``, with its api key for ``user``."""
+    made = ApiKey(client_id=prefix + uuid.uuid4().hex, api_key=new_secret(API_KEY_PREFIX), user_id=user.id)
     connection.execute(
         insert(credentials).values(
             client_id=made.client_id,
@@ -112,6 +116,19 @@ def grant_by_api_key(connection: Connection, client_id: str, api_key: str, now: 
         raise Unauthorized("No such client_id with that api key, or it is no longer valid", code="invalid_client")
     connection.execute(update(credentials).where(credentials.c.client_id == client_id).values(last_used_at=now))
     return issue(connection, holder.client_id, holder.user_id, split_scopes(holder.scopes), str(ULID()), now)
+
+
+def grant_login(connection: Connection, user: User, now: float) -> TokenPair:
+    """A new pair from a credential of its own for a person who gave the right password; their logins that can no
+    longer be refreshed are swept out with it."""
+    alive = exists().where(tokens.c.client_id == credentials.c.client_id, tokens.c.refresh_expires_at > now)
+    connection.execute(
+        delete(credentials).where(
+            credentials.c.user_id == user.id, credentials.c.client_id.startswith(LOGIN_PREFIX), ~alive
+        )
+    )
+    login = add_credential(connection, user, now, prefix=LOGIN_PREFIX)
+    return issue(connection, login.client_id, user.id, user.scope.granted, str(ULID()), now)
 
 
 def issue(

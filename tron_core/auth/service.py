@@ -108,21 +108,6 @@ class Auth:
         with suppress(NotFound):
             await self.delete_user(username)
 
-    async def verify_password(self, username: str, password: str) -> User:
-        """The user of that name and password; raises Unauthorized (the same for a wrong name and a wrong password,
-        after the same time), TooMany."""
-        found = await self._database.read(lambda c: users.find_with_hash(c, username))
-        stored = found[1] if found else None
-        if not await self._passwords.verify(stored, password) or found is None:
-            raise Unauthorized("No user has that name with that password", code="wrong_password")
-        user, hashed = found
-        if user.banned_at is not None:
-            raise Unauthorized(f"The user {user.username!r} is banned", code="banned")
-        if self._passwords.is_outdated(hashed):
-            renewed = await self._passwords.hash(password)
-            await self._database.write(lambda c: users.set_password_hash(c, user.id, renewed))
-        return user
-
     # Credentials and tokens
 
     async def create_client_tokens(self, username: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -147,6 +132,13 @@ class Auth:
         """OAuth 2 ``client_credentials``: a new pair for an api key; raises Unauthorized (``invalid_client``)."""
         now = self._clock.now()
         return await self._database.write(lambda c: ledger.grant_by_api_key(c, client_id, api_key, now))
+
+    async def grant_password(self, username: str, password: str) -> TokenPair:
+        """A first pair for a login: a credential of its own without an api key, so that ending one login ends no
+        other. Raises Unauthorized (the same for a wrong name and a wrong password, after the same time), TooMany."""
+        user = await self._verify_password(username, password)
+        now = self._clock.now()
+        return await self._database.write(lambda c: ledger.grant_login(c, user, now))
 
     async def grant_refresh(self, refresh_token: str) -> TokenPair:
         """OAuth 2 ``refresh_token``: a new pair for a refresh token, which is spent by it. A spent one that comes
@@ -194,6 +186,21 @@ class Auth:
         now = self._clock.now()
         await self._database.write(lambda c: ledger.revoke_credential(c, client_id, now))
         self._announce([client_id])
+
+    async def _verify_password(self, username: str, password: str) -> User:
+        """The user of that name and password; raises Unauthorized (the same for a wrong name and a wrong password,
+        after the same time), TooMany."""
+        found = await self._database.read(lambda c: users.find_with_hash(c, username))
+        stored = found[1] if found else None
+        if not await self._passwords.verify(stored, password) or found is None:
+            raise Unauthorized("No user has that name with that password", code="wrong_password")
+        user, hashed = found
+        if user.banned_at is not None:
+            raise Unauthorized(f"The user {user.username!r} is banned", code="banned")
+        if self._passwords.is_outdated(hashed):
+            renewed = await self._passwords.hash(password)
+            await self._database.write(lambda c: users.set_password_hash(c, user.id, renewed))
+        return user
 
     async def _end_sessions(self, user: User) -> None:
         self._announce(await self._database.read(lambda c: users.client_ids(c, user.id)))

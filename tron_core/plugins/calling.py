@@ -108,16 +108,6 @@ class HookCalls:
         outcomes = self.call_each_now(hook, **arguments)
         return [Answer(outcome.plugin, outcome.value) for outcome in outcomes if outcome.value is not None]
 
-    def call_first_now(self, hook: str, /, **arguments: Any) -> Any:
-        """``call_first`` for hooks that are not async."""
-        for implementation in self._begin(hook):
-            outcome = self._ask_now(hook, implementation, arguments)
-            if isinstance(outcome.error, TronError):
-                raise outcome.error
-            if outcome.value is not None:
-                return outcome.value
-        return None
-
     def _begin(self, hook: str) -> tuple[HookImpl, ...]:
         chain = self._chain(hook)
         if self._tracing:

@@ -8,16 +8,18 @@ import httpx
 import pytest
 
 from tron_core.auth.principal import Scope
+from tron_core.plugins import PluginState
 from tron_core.services import Services
 
 Client = httpx.AsyncClient
 
+GUILD = "123456789012345678"
 CALLS = [
     ("GET", "/users"),
     ("POST", "/users"),
     ("PATCH", "/users/alice"),
     ("DELETE", "/users/alice"),
-    ("POST", "/users/alice/forget"),
+    ("POST", "/users/bob/forget"),
     ("GET", "/tokens"),
     ("POST", "/tokens"),
     ("DELETE", "/tokens/1"),
@@ -25,6 +27,12 @@ CALLS = [
     ("POST", "/workers/hub/drain"),
     ("GET", "/plugins"),
     ("PUT", "/plugins/test/state"),
+    ("GET", "/guilds"),
+    ("GET", f"/guilds/{GUILD}/rules"),
+    ("PUT", f"/guilds/{GUILD}/rules/results"),
+    ("DELETE", f"/guilds/{GUILD}/rules/results"),
+    ("PUT", f"/guilds/{GUILD}/bans/{GUILD}"),
+    ("DELETE", f"/guilds/{GUILD}/bans/{GUILD}"),
 ]
 
 
@@ -107,6 +115,16 @@ async def test_a_plugin_is_disabled_in_the_configuration(admin: Client, services
     assert "parrot" not in services.config_file.read_text(encoding="utf-8")
     assert (await admin.put("/plugins/parrot/state", json={"state": "failed"})).status_code == 422
     assert (await admin.put("/plugins/nobody/state", json={"state": "active"})).status_code == 404
+
+
+async def test_an_administrator_ends_a_quarantine(admin: Client, services: Services, shelf: Any) -> None:
+    shelf.install("test", "")
+    (record,) = services.plugins.records
+    record.state, record.reason = PluginState.QUARANTINED, "raised 5 times in a row"
+    answer = await admin.put("/plugins/test/state", json={"state": "active"})
+    assert answer.json() == {"name": "test", "state": "active", "restart_required": False}
+    (shown,) = (await admin.get("/plugins")).json()["items"]
+    assert (shown["state"], shown["reason"]) == ("active", None)
 
 
 async def test_a_saved_setting_is_the_default_of_later_jobs(alice: Client, bob: Client) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tron_core.frontends.http.limits import Buckets
 from tron_core.frontends.http.state import HttpState
+from tron_core.services import Services
 
 URL = "/api/v1/token"
 
@@ -39,6 +40,16 @@ async def test_the_client_may_say_who_it_is_in_the_header(nobody: httpx.AsyncCli
     assert answer.status_code == 200
 
 
+async def test_a_person_signs_in_with_name_and_password(nobody: httpx.AsyncClient, services: Services) -> None:
+    await services.auth.create_user("alice", "secret")
+    answer = await ask(nobody, grant_type="password", username="alice", password="secret")
+    assert answer.status_code == 200
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+    assert (await nobody.get("/api/v1/jobs", headers=headers)).status_code == 200
+    again = await ask(nobody, grant_type="refresh_token", refresh_token=answer.json()["refresh_token"])
+    assert again.status_code == 200
+
+
 async def test_a_refresh_token_is_exchanged_for_another_pair(nobody: httpx.AsyncClient, sign_up: Any) -> None:
     caller = await sign_up("alice")
     answer = await ask(nobody, grant_type="refresh_token", refresh_token=caller.refresh_token)
@@ -50,7 +61,9 @@ async def test_a_refresh_token_is_exchanged_for_another_pair(nobody: httpx.Async
     ("fields", "status", "error"),
     [
         ({}, 400, "invalid_request"),
-        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "implicit"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "password"}, 400, "invalid_request"),
+        ({"grant_type": "password", "username": "alice", "password": "wrong"}, 400, "invalid_grant"),
         ({"grant_type": "client_credentials"}, 400, "invalid_request"),
         ({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}, 401, "invalid_client"),
         ({"grant_type": "refresh_token"}, 400, "invalid_request"),

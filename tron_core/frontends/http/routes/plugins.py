@@ -62,11 +62,14 @@ NewState = Annotated[PluginStateBody, Depends(json_body(PluginStateBody))]
     responses={200: {"model": PluginStateShape}},
 )
 async def set_state(caller: Admin, name: str, body: NewState, hub: Hub) -> Response:
-    """Written into the configuration file; it holds from the next start of the hub on."""
+    """Written into the configuration file; it holds from the next start of the hub on. ``active`` ends a quarantine at
+    once."""
     wanted = body.state == "disabled"
     await asyncio.to_thread(set_disabled, hub.config_file, name, wanted)
     await hub.auth.audit.record(caller.requester, Action.PLUGIN_CHANGED, name, state=body.state)
     now = {record.name: record.state for record in hub.plugins.records}.get(name)
+    if now is PluginState.QUARANTINED and not wanted:
+        hub.plugins.reinstate(name)
     shape: PluginStateShape = {
         "name": name,
         "state": body.state,

@@ -27,9 +27,11 @@ _FORM = {
     "type": "object",
     "required": ["grant_type"],
     "properties": {
-        "grant_type": {"enum": ["client_credentials", "refresh_token"]},
+        "grant_type": {"enum": ["client_credentials", "password", "refresh_token"]},
         "client_id": _TEXT,
         "client_secret": {**_TEXT, "description": "The api key"},
+        "username": _TEXT,
+        "password": _TEXT,
         "refresh_token": _TEXT,
     },
 }
@@ -49,7 +51,8 @@ class TokenShape(TypedDict):
 @router.post("/token", summary="Get an access token", openapi_extra=FORM, responses={200: {"model": TokenShape}})
 async def token(request: Request, state: State, hub: Hub) -> Response:
     """``grant_type=client_credentials`` with ``client_id`` and ``client_secret`` (the api key; HTTP Basic does too),
-    or ``grant_type=refresh_token`` with ``refresh_token``, which is spent by it."""
+    ``grant_type=password`` with ``username`` and ``password`` (a login, as on the web page), or
+    ``grant_type=refresh_token`` with ``refresh_token``, which is spent by it."""
     address = address_key(request.client.host if request.client else "")
     state.logins.take(address)
     try:
@@ -69,12 +72,18 @@ async def _grant(request: Request, auth: Auth) -> TokenPair:
             return await auth.grant_client_credentials(client_id, secret)
         except Unauthorized as error:
             raise OAuthError("invalid_client", error.message, status=401) from None
+    if kind == "password":
+        try:
+            return await auth.grant_password(field(fields, "username"), field(fields, "password"))
+        except Unauthorized as error:
+            raise OAuthError("invalid_grant", error.message) from None
     if kind == "refresh_token":
         try:
             return await auth.grant_refresh(field(fields, "refresh_token"))
         except InvalidGrant as error:
             raise OAuthError("invalid_grant", error.message) from None
-    raise OAuthError("unsupported_grant_type", f"grant_type ({kind[:40]}): allowed: client_credentials, refresh_token")
+    allowed = "client_credentials, password, refresh_token"
+    raise OAuthError("unsupported_grant_type", f"grant_type ({kind[:40]}): allowed: {allowed}")
 
 
 def _refusal(error: TronError) -> Response:

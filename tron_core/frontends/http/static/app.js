@@ -277,7 +277,10 @@ async function start() {
 signIn.onsubmit = (event) => {
   event.preventDefault();
   guarded(signIn, async () => {
-    await getTokens({ grant_type: "client_credentials", ...Object.fromEntries(new FormData(signIn)) });
+    const { name, secret } = Object.fromEntries(new FormData(signIn));
+    await getTokens(/^[0-9a-f]{32}$/.test(name) // a client_id; no user has such a name by chance
+      ? { grant_type: "client_credentials", client_id: name, client_secret: secret }
+      : { grant_type: "password", username: name, password: secret });
     signIn.reset();
     await start();
   });
