@@ -23,8 +23,10 @@ from tron_core.job import Job, JobState, Outcome, StoredReply
 from tron_core.scheduling.views import LiveJob
 from tron_core.storage import migrations
 from tron_core.storage.database import Database
+from tron_core.storage.deliveries import NewDelivery
 from tron_core.storage.engine import resolve_url, sqlite_file
-from tron_core.storage.jobs import Move, NewDelivery, fetch, fetch_many, list_ids, move_job
+from tron_core.storage.job_queries import fetch, fetch_many, list_ids
+from tron_core.storage.jobs import Move, move_job
 from tron_core.storage.tables import workers
 from tron_core.storage.workers import set_draining
 

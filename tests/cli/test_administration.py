@@ -14,7 +14,8 @@ from tron_core.cli import app
 from tron_core.clock import SystemClock
 from tron_core.job import Job, JobState, Target
 from tron_core.storage.database import Database
-from tron_core.storage.jobs import Claim, NewJob, claim_attempts, insert_jobs, open_deliveries
+from tron_core.storage.deliveries import open_deliveries
+from tron_core.storage.jobs import Claim, NewJob, claim_attempts, insert_jobs
 from tron_core.storage.workers import draining_workers, remember_worker
 
 ID = "01JZ8QW2Y3V5M9K7N4T6B1C0DF"

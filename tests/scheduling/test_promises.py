@@ -31,7 +31,7 @@ from tron_core.scheduling.messages import (
     Turned,
     Welcomed,
 )
-from tron_core.storage.jobs import fetch_many
+from tron_core.storage.job_queries import fetch_many
 from tron_core.storage.tables import deliveries, jobs
 
 MakeStage = Callable[..., Awaitable[Any]]

@@ -8,7 +8,7 @@ from tron_core.job import JobState, Outcome
 from tron_core.scheduling.board import Board
 from tron_core.scheduling.messages import AttemptSettled, TellFault
 from tron_core.scheduling.roster import Worker
-from tron_core.storage.jobs import HeldBefore, held_before
+from tron_core.storage.job_queries import HeldBefore, held_before
 
 MAX_INQUIRIES = 100
 """Messages of one worker about such attempts that are looked up at once."""

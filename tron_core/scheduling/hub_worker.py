@@ -32,7 +32,7 @@ from tron_core.scheduling.messages import (
 )
 from tron_core.scheduling.roster import HUB_WORKER
 from tron_core.storage.artifacts import Artifacts
-from tron_core.storage.jobs import fetch
+from tron_core.storage.job_queries import fetch
 from tron_core.worker.context import Cancelled, ExecutionContext, ExecutorError, InputFile
 
 STOP_SECONDS = 5.0

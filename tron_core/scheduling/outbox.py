@@ -11,7 +11,13 @@ from tron_core.job import Job
 from tron_core.plugins.calling import describe
 from tron_core.scheduling.board import Board
 from tron_core.scheduling.replies import being_cancelled
-from tron_core.storage.jobs import NewDelivery, fetch_undelivered, open_deliveries, postpone_delivery, settle_delivery
+from tron_core.storage.deliveries import (
+    NewDelivery,
+    fetch_undelivered,
+    open_deliveries,
+    postpone_delivery,
+    settle_delivery,
+)
 
 AT_ONCE = 32
 """Deliveries under way at once, per frontend."""

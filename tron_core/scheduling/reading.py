@@ -14,7 +14,7 @@ from tron_core.job import Job, JobEvent, JobState
 from tron_core.scheduling.board import Board, Entry
 from tron_core.scheduling.dispatcher import Dispatcher
 from tron_core.scheduling.views import Availability, LiveJob, WorkerView
-from tron_core.storage.jobs import fetch, fetch_many, list_ids
+from tron_core.storage.job_queries import fetch, fetch_many, list_ids
 
 POSITIONS_EVERY = 1.0
 """Seconds between two looks at the positions of the waiting jobs that somebody watches."""

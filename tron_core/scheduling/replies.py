@@ -13,16 +13,9 @@ from ulid import ULID
 from tron_core.capability import Action, Reply, shown_artifacts
 from tron_core.job import Job, Metrics, Result, StoredAction, StoredReply
 from tron_core.scheduling.board import Board
-from tron_core.storage.jobs import (
-    NewDelivery,
-    ReplyRow,
-    count_reply_failure,
-    dump,
-    fetch,
-    load_unanswered,
-    reply_to_json,
-    store_replies,
-)
+from tron_core.storage.deliveries import NewDelivery
+from tron_core.storage.job_queries import fetch, load_unanswered
+from tron_core.storage.jobs import ReplyRow, count_reply_failure, dump, reply_to_json, store_replies
 from tron_core.storage.writer import is_transient
 
 RETRY_AFTER = (1.0, 10.0, 60.0, 600.0)

@@ -41,17 +41,9 @@ from tron_core.scheduling.settlement import Settlement
 from tron_core.scheduling.views import Availability, LiveJob, WorkerView
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.database import Database
-from tron_core.storage.jobs import (
-    NewDelivery,
-    NewJob,
-    OpenJob,
-    find_repeat,
-    insert_jobs,
-    load_open,
-    recent_timings,
-    retry_job,
-    set_target,
-)
+from tron_core.storage.deliveries import NewDelivery
+from tron_core.storage.job_queries import OpenJob, find_repeat, load_open, recent_timings
+from tron_core.storage.jobs import NewJob, insert_jobs, retry_job, set_target
 from tron_core.storage.saved_settings import SavedSettings
 from tron_core.storage.workers import draining_workers, set_draining
 

@@ -24,7 +24,8 @@ from tron_core.scheduling.messages import (
 from tron_core.scheduling.policy import ClassKey
 from tron_core.scheduling.roster import Worker
 from tron_core.storage.artifacts import Artifacts
-from tron_core.storage.jobs import Finish, Move, NewDelivery, finish_jobs, move_job
+from tron_core.storage.deliveries import NewDelivery
+from tron_core.storage.jobs import Finish, Move, finish_jobs, move_job
 from tron_core.storage.thumbnails import make_thumbnail
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")

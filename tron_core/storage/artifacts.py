@@ -20,7 +20,7 @@ from tron_core.errors import ConfigError, Conflict, NotFound, Refused, TooLarge,
 from tron_core.job import Artifact, Outcome, Role
 from tron_core.storage.database import Database
 from tron_core.storage.file_store import FileStore
-from tron_core.storage.jobs import artifact_of
+from tron_core.storage.job_queries import artifact_of
 from tron_core.storage.sniff import HEAD_BYTES, filename_for, media_type
 from tron_core.storage.tables import artifacts as table
 from tron_core.storage.tables import attempts

@@ -19,7 +19,7 @@ from tron_core.job import JobRequest, JobState
 from tron_core.scheduling.views import LiveJob
 from tron_core.services import Services
 from tron_core.storage.guild_rules import GuildRules
-from tron_core.storage.jobs import count_recent
+from tron_core.storage.job_queries import count_recent
 
 DAY = 86_400.0
 

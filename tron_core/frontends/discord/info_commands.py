@@ -15,7 +15,7 @@ from tron_core.frontends.discord.wording import about, one_line
 from tron_core.job import JobState
 from tron_core.scheduling.views import LiveJob
 from tron_core.sections import nearest
-from tron_core.storage.jobs import count_by_state
+from tron_core.storage.job_queries import count_by_state
 
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 SHOWN = 10
