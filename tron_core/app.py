@@ -33,6 +33,7 @@ from tron_core.services import Services
 from tron_core.storage import migrations
 from tron_core.storage.artifacts import Artifacts, open_store
 from tron_core.storage.database import Database
+from tron_core.storage.guild_rules import GuildRules
 from tron_core.storage.saved_settings import SavedSettings
 
 COLLECT_EVERY = 3600.0
@@ -148,6 +149,7 @@ class Hub:
             database=database,
             artifacts=artifacts,
             saved_settings=saved_settings,
+            guild_rules=GuildRules(database, clock),
             auth=auth,
             tickets=self._tickets,
             bus=bus,

@@ -17,7 +17,8 @@ from tron_core.auth.service import Auth
 from tron_core.clock import SystemClock
 from tron_core.config import Loaded
 from tron_core.errors import ConfigError, Conflict, NotFound
-from tron_core.frontends.http.routes import audit, tokens, users
+from tron_core.frontends import rules
+from tron_core.frontends.http.routes import audit, guilds, tokens, users
 from tron_core.frontends.http.shapes import Shaper
 from tron_core.job import Job, JobState, Outcome, StoredReply
 from tron_core.scheduling.views import LiveJob
@@ -25,6 +26,7 @@ from tron_core.storage import migrations
 from tron_core.storage.database import Database
 from tron_core.storage.deliveries import NewDelivery
 from tron_core.storage.engine import resolve_url, sqlite_file
+from tron_core.storage.guild_rules import GuildRules
 from tron_core.storage.job_queries import fetch, fetch_many, list_ids
 from tron_core.storage.jobs import Move, move_job
 from tron_core.storage.tables import workers
@@ -46,7 +48,7 @@ def open_administration(loaded: Loaded, *, make: bool = True) -> Iterator[Offlin
             f"no hub runs in {loaded.folder}, and there is no database {file} yet: `tron init` or `tron run` makes "
             "one; name another configuration with --config, or another hub with --url and --token"
         )
-    _bring_up_to_date(loaded)
+    bring_up_to_date(loaded)
     database = Database(loaded.settings.database.url, folder=loaded.folder)
     with asyncio.Runner() as runner:
         runner.run(database.start())
@@ -56,9 +58,13 @@ def open_administration(loaded: Loaded, *, make: bool = True) -> Iterator[Offlin
             runner.run(database.stop())
 
 
-def _bring_up_to_date(loaded: Loaded) -> None:
+def bring_up_to_date(loaded: Loaded, *, may_change: bool = True) -> None:
+    """Make the tables, or the database on SQLite, as new as the program, where the hub would do that as it starts.
+
+    Raises ConfigError where somebody has to do it, as they have where it may not be changed.
+    """
     settings = loaded.settings.database
-    if settings.url.startswith("sqlite") and settings.auto_upgrade:
+    if may_change and settings.url.startswith("sqlite") and settings.auto_upgrade:
         migrations.upgrade(settings.url, loaded.folder)
     elif not migrations.is_current(settings.url, loaded.folder):
         raise ConfigError("database.url: the schema is outdated; run `tron db upgrade` first")
@@ -71,6 +77,7 @@ class OfflineAdministration:
         self._clock = SystemClock()
         self._database = database
         self._auth = Auth(database, self._clock)
+        self._guild_rules = GuildRules(database, self._clock)
         self._run_until_complete = runner.run
         self._shaper = Shaper(f"{(loaded.settings.http.public_url or '').rstrip('/')}/artifacts")
 
@@ -148,8 +155,36 @@ class OfflineAdministration:
     def audit(self, actor: str | None, limit: int) -> list[Json]:
         return [{**audit.shape(entry)} for entry in self._run(self._auth.audit.entries(limit=limit, actor=actor))]
 
+    def guilds(self) -> list[Json]:
+        found = self._run(self._guild_rules.guilds())
+        return [{"id": guild, "rules": self._run(self._guild_rules.of(guild))} for guild in found]
+
+    def rules(self, guild: str) -> list[Json]:
+        found = self._run(self._guild_rules.of(guild))
+        return [{**guilds.shape(key, found.get(key))} for key in rules.RULES]
+
+    def set_rule(self, guild: str, rule: str, value: Any) -> None:
+        checked = rules.check(rule, value)
+        self._run(self._guild_rules.set(guild, rule, checked))
+        self._record(Action.RULE_CHANGED, f"guild:{guild}", rule=rule, value=checked)
+
+    def remove_rule(self, guild: str, rule: str) -> None:
+        rules.named(rule)
+        if rule not in self._run(self._guild_rules.of(guild)):
+            raise NotFound(f"guild {guild} has not set {rule}")
+        self._run(self._guild_rules.set(guild, rule, None))
+        self._record(Action.RULE_CHANGED, f"guild:{guild}", rule=rule, value=None)
+
+    def ban_member(self, guild: str, member: str, banned: bool) -> None:
+        if not banned and member not in self._run(self._guild_rules.of(guild)).get(guilds.BANNED, ()):
+            raise NotFound(f"{member} is not banned in guild {guild}")
+        change = self._guild_rules.add if banned else self._guild_rules.discard
+        self._run(change(guild, guilds.BANNED, member))
+        sign = "+" if banned else "-"
+        self._record(Action.RULE_CHANGED, f"guild:{guild}", rule=guilds.BANNED, value=f"{sign}{member}")
+
     def _record(self, action: Action, target: str, **detail: Any) -> None:
-        self._run(self._auth.audit.record(f"console:{_operator()}", action, target, **detail))
+        self._run(self._auth.audit.record(f"console:{operator()}", action, target, **detail))
 
     def _fetch(self, job: str) -> Job:
         found = self._run(self._database.read(lambda connection: fetch(connection, job)))
@@ -164,7 +199,7 @@ class OfflineAdministration:
         return self._run_until_complete(work)
 
 
-def _operator() -> str:
+def operator() -> str:
     """Who has opened the database, as the system knows them."""
     try:
         return getpass.getuser()

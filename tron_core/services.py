@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tron_core.scheduling.scheduler import Scheduler
     from tron_core.storage.artifacts import Artifacts
     from tron_core.storage.database import Database
+    from tron_core.storage.guild_rules import GuildRules
     from tron_core.storage.saved_settings import SavedSettings
 
 
@@ -40,6 +41,7 @@ class Services:
     database: Database
     artifacts: Artifacts
     saved_settings: SavedSettings
+    guild_rules: GuildRules
     auth: Auth
     tickets: Tickets
     bus: Bus

@@ -39,7 +39,7 @@ def _global_options(
 
 COMMANDS = (
     "run", "worker", "demo", "submit", "jobs", "workers", "init", "doctor", "users", "tokens", "db", "certs",
-    "models", "plugins", "config", "audit",
+    "models", "plugins", "config", "audit", "guilds", "settings", "overview",
 )  # fmt: skip
 """The modules with commands. Not found by looking: the others of this package import more than a start may cost."""
 

@@ -55,6 +55,21 @@ class Administration(Protocol):
     def audit(self, actor: str | None, limit: int) -> list[Json]:
         """What administrators did, newest first."""
 
+    def guilds(self) -> list[Json]:
+        """The guilds that have set a rule, with their rules."""
+
+    def rules(self, guild: str) -> list[Json]:
+        """Every rule, with its value in a guild."""
+
+    def set_rule(self, guild: str, rule: str, value: Any) -> None:
+        """Set a rule of a guild, as JSON has it."""
+
+    def remove_rule(self, guild: str, rule: str) -> None:
+        """Remove a rule that a guild has set."""
+
+    def ban_member(self, guild: str, member: str, banned: bool) -> None:
+        """Let a member of a guild ask for nothing more, or again."""
+
 
 @contextmanager
 def administration(
@@ -125,6 +140,25 @@ class RemoteAdministration:
 
     def audit(self, actor: str | None, limit: int) -> list[Json]:
         return self._client.items("/audit", {"actor": actor, "limit": min(limit, 200)}, most=limit)
+
+    def guilds(self) -> list[Json]:
+        return self._client.items("/guilds")
+
+    def rules(self, guild: str) -> list[Json]:
+        return self._client.items(f"/guilds/{_part(guild)}/rules")
+
+    def set_rule(self, guild: str, rule: str, value: Any) -> None:
+        self._client.put(f"/guilds/{_part(guild)}/rules/{_part(rule)}", {"value": value})
+
+    def remove_rule(self, guild: str, rule: str) -> None:
+        self._client.delete(f"/guilds/{_part(guild)}/rules/{_part(rule)}")
+
+    def ban_member(self, guild: str, member: str, banned: bool) -> None:
+        path = f"/guilds/{_part(guild)}/bans/{_part(member)}"
+        if banned:
+            self._client.put(path)
+        else:
+            self._client.delete(path)
 
 
 def _part(value: str) -> str:

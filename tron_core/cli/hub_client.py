@@ -91,9 +91,13 @@ class HubClient:
         """PATCH with ``body`` as JSON."""
         return self._call("PATCH", path, json=body)
 
-    def delete(self, path: str) -> Any:
+    def put(self, path: str, body: Any = None) -> Any:
+        """PUT ``body`` as JSON, or nothing; None where the answer has no body."""
+        return self._call("PUT", path, **({} if body is None else {"json": body}))
+
+    def delete(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
         """DELETE; None where the answer has no body."""
-        return self._call("DELETE", path)
+        return self._call("DELETE", path, params={key: value for key, value in (params or {}).items() if value})
 
     def items(self, path: str, params: Mapping[str, Any] | None = None, *, most: int | None = None) -> list[Any]:
         """The items of a list over all its pages, at most ``most``."""

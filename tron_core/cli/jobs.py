@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
 from tron_core.cli.administration import administration
 from tron_core.cli.context import context_of
-from tron_core.cli.hub_client import Token, Url
+from tron_core.cli.hub_client import Token, Url, require_hub
 from tron_core.cli.output import AsJson, print_columns, print_json
 
-jobs = typer.Typer(no_args_is_help=True, help="Jobs: list, show, cancel.\n\nExample: tron jobs list --state queued")
+jobs = typer.Typer(
+    no_args_is_help=True, help="Jobs: list, show, cancel, try again.\n\nExample: tron jobs list --state queued"
+)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="An id from `tron jobs list`.")]
 
@@ -86,6 +89,20 @@ def cancel(ctx: typer.Context, job_id: JobId, as_json: AsJson = False, url: Url 
         print_json(job)
     else:
         typer.echo(f"{job_id} is cancelled")
+
+
+@jobs.command()
+def retry(ctx: typer.Context, job_id: JobId, as_json: AsJson = False, url: Url = None, token: Token = None) -> None:
+    """Put a failed job back into the queue. A hub must run: it knows what the job needs.
+
+    Example: tron jobs retry 01JZ8QW2Y3V5M9K7N4T6B1C0DF
+    """
+    with require_hub(context_of(ctx).load(), url, token) as client:
+        job = client.post(f"/jobs/{quote(job_id, safe='')}/retry")
+    if as_json:
+        print_json(job)
+    else:
+        typer.echo(f"{job_id} is in the queue again")
 
 
 def _rows(job: dict[str, Any]) -> list[list[str | None]]:

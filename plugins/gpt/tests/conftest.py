@@ -163,8 +163,8 @@ async def make_stage(database_url: str, encodings: Path, tmp_path: Path) -> Asyn
         )  # fmt: skip
         services = Services(
             settings=Settings(), folder=tmp_path, config_file=tmp_path / "tron.toml", clock=clock, plugins=plugins,
-            database=database, artifacts=artifacts, saved_settings=saved_settings, auth=cast(Any, None),
-            tickets=cast(Any, None), bus=bus, scheduler=scheduler, workers=cast(Any, None),
+            database=database, artifacts=artifacts, saved_settings=saved_settings, guild_rules=cast(Any, None),
+            auth=cast(Any, None), tickets=cast(Any, None), bus=bus, scheduler=scheduler, workers=cast(Any, None),
         )  # fmt: skip
         for capability in plugins.capabilities.values():
             capability.app = PluginApp("gpt", services)

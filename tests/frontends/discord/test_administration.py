@@ -126,3 +126,19 @@ async def test_workers_are_the_business_of_the_owner(discord: FakeDiscord, admin
     owner = Member(discord.server, discord.guild.owner, discord.general)
     assert "hub gets no more jobs" in await said(owner, "!admin drain hub")
     assert "hub gets jobs again" in await said(owner, "!admin undrain hub")
+
+
+async def test_capabilities_and_models_are_taken_away(admin: Member, alice: Member, hub: Hub) -> None:
+    await said(admin, "!admin set banned_capabilities paint")
+    assert "paint is not there on this server" in await said(alice, "!paint x")
+    await said(admin, "!admin reset banned_capabilities")
+    await said(admin, "!admin set banned_models Big")
+    assert "model (big): not on this server" in await said(alice, "!paint x --model big")
+
+
+async def test_a_rule_set_by_the_operator_holds_at_once(
+    discord: FakeDiscord, admin: Member, alice: Member, hub: Hub
+) -> None:
+    await said(admin, "!admin set results reply")
+    await hub.services.guild_rules.set(str(discord.guild.id), "banned_users", [str(alice.id)])
+    assert "You may not ask here" in await said(alice, "!echo hello")

@@ -31,6 +31,7 @@ from tron_core.scheduling.scheduler import Rules, Scheduler
 from tron_core.services import Services
 from tron_core.storage.artifacts import Artifacts, open_store
 from tron_core.storage.database import Database
+from tron_core.storage.guild_rules import GuildRules
 from tron_core.storage.saved_settings import SavedSettings
 from tron_core.worker.context import ExecutionContext, ExecutorError
 
@@ -170,6 +171,7 @@ async def services(settings: Settings, database: Database, plugins: Plugins, tmp
         database=database,
         artifacts=artifacts,
         saved_settings=saved_settings,
+        guild_rules=GuildRules(database, clock),
         auth=Auth(database, clock, passwords=Passwords(memory_kib=8, time_cost=1)),
         tickets=tickets,
         bus=bus,

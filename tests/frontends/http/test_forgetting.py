@@ -53,3 +53,12 @@ async def test_what_a_plugin_could_not_erase_is_said_and_may_be_tried_again(admi
     assert "the disk is full" in erased["failed"]["remembering"]
     assert (await admin.post("/users/discord:12/forget")).json()["failed"] == {}
     assert plugin.asked == ["discord:12", "discord:12"]
+
+
+async def test_a_person_erases_themselves_and_nobody_else(admin: Client, alice: Client, bob: Client) -> None:
+    assert (await alice.post("/users/bob/forget")).status_code == 403
+    assert (await alice.post("/users/alice/forget")).json()["requester"] == "api:alice"
+    assert (await alice.get("/jobs")).status_code == 401
+    (entry,) = (await admin.get("/audit")).json()["items"]
+    assert (entry["actor"], entry["action"], entry["target"]) == ("forgotten", "user.forgotten", "forgotten")
+    assert (await bob.get("/jobs")).status_code == 200

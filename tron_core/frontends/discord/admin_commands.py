@@ -10,11 +10,10 @@ import discord
 
 from tron_core.auth.audit import Action
 from tron_core.errors import Forbidden, Refused
-from tron_core.frontends.discord import rules
+from tron_core.frontends import rules
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
 from tron_core.frontends.discord.setting_commands import KEY, VALUE, channel_default, guild_default
 from tron_core.scheduling.views import WorkerView
-from tron_core.sections import did_you_mean
 
 _USER = re.compile(r"\d{15,20}")
 
@@ -40,49 +39,47 @@ def _shown(value: Any, kind: str, key: str) -> str:
 async def set_(asked: Asked) -> str:
     """Set a rule."""
     key, value = asked.need("rule"), rules.read(asked.need("rule"), asked.need("value"))
-    await _change(asked, key, value)
+    await asked.services.guild_rules.set(str(asked.caller.guild), key, value)
+    await _record(asked, key, value)
     return f"`{key}` is {_shown(value, rules.RULES[key].kind, key)} from now on."
 
 
 async def reset(asked: Asked) -> str:
     """Remove a rule."""
     key = asked.need("rule")
-    if key not in rules.RULES:
-        raise Refused(f"There is no rule {key!r}{did_you_mean(key, rules.RULES)}.")
-    await _change(asked, key, None)
+    rules.named(key)
+    await asked.services.guild_rules.set(str(asked.caller.guild), key, None)
+    await _record(asked, key, None)
     return f"`{key}` is not set any more."
 
 
 async def ban(asked: Asked) -> str:
     """Let a member ask for nothing more here."""
-    user, banned = await _banned(asked)
-    await _change(asked, "banned_users", sorted({*banned, user}))
+    user = _user(asked)
+    await asked.services.guild_rules.add(str(asked.caller.guild), "banned_users", user)
+    await _record(asked, "banned_users", f"+{user}")
     return f"<@{user}> may not ask here any more."
 
 
 async def unban(asked: Asked) -> str:
     """Let a member ask again."""
-    user, banned = await _banned(asked)
-    left = [each for each in banned if each != user]
-    await _change(asked, "banned_users", left or None)
+    user = _user(asked)
+    await asked.services.guild_rules.discard(str(asked.caller.guild), "banned_users", user)
+    await _record(asked, "banned_users", f"-{user}")
     return f"<@{user}> may ask here."
 
 
-async def _change(asked: Asked, key: str, value: Any) -> None:
-    """Set a rule, and write down who did."""
-    guild = str(asked.caller.guild)
-    await asked.bot.desk.guild_rules.set(guild, key, value)
-    await asked.services.auth.audit.record(
-        asked.caller.requester, Action.RULE_CHANGED, f"guild:{guild}", rule=key, value=value
-    )
+async def _record(asked: Asked, key: str, value: Any) -> None:
+    """Write down who changed a rule."""
+    guild = f"guild:{asked.caller.guild}"
+    await asked.services.auth.audit.record(asked.caller.requester, Action.RULE_CHANGED, guild, rule=key, value=value)
 
 
-async def _banned(asked: Asked) -> tuple[str, Sequence[str]]:
+def _user(asked: Asked) -> str:
     found = _USER.search(asked.need("user"))
     if found is None:
         raise Refused("user: mention the member, or give the id.")
-    current = await asked.bot.desk.rules_of(asked.caller.guild)
-    return found.group(), current.get("banned_users", ())
+    return found.group()
 
 
 async def drain(asked: Asked) -> str:

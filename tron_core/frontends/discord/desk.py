@@ -18,7 +18,6 @@ from tron_core.frontends.discord.grammar import example
 from tron_core.job import JobRequest, JobState
 from tron_core.scheduling.views import LiveJob
 from tron_core.services import Services
-from tron_core.storage.guild_rules import GuildRules
 from tron_core.storage.job_queries import count_recent
 
 DAY = 86_400.0
@@ -27,16 +26,15 @@ logger = logging.getLogger(__name__)
 
 
 class Desk:
-    """``fetcher`` brings in files; ``guild_rules`` are asked before anything else."""
+    """``fetcher`` brings in files; the guild's rules are asked before anything else."""
 
-    def __init__(self, services: Services, fetcher: Fetcher, guild_rules: GuildRules) -> None:
+    def __init__(self, services: Services, fetcher: Fetcher) -> None:
         self.services = services
         self.fetcher = fetcher
-        self.guild_rules = guild_rules
 
     async def rules_of(self, guild: int | str | None) -> Mapping[str, Any]:
         """The rules of a guild; none in a direct channel."""
-        return {} if guild is None else await self.guild_rules.of(str(guild))
+        return {} if guild is None else await self.services.guild_rules.of(str(guild))
 
     async def check(self, caller: Caller, capability: str) -> None:
         """Raise Refused where the guild's rules say so."""

@@ -44,9 +44,8 @@ class DiscordFrontend:
         self._services = services
         settings = services.settings
         assert settings.discord.token is not None
-        guild_rules = GuildRules(services.database, services.clock)
-        services.plugins.register(RULES_PLUGIN, RuleHooks(guild_rules), built_in=True)
-        self._desk = Desk(services, fetcher or Fetcher(services), guild_rules)
+        services.plugins.register(RULES_PLUGIN, RuleHooks(services.guild_rules), built_in=True)
+        self._desk = Desk(services, fetcher or Fetcher(services))
         self._connection = Connection(self._bot, settings.discord.token.get_secret_value())
         public = settings.artifacts.public_url or (
             settings.http.public_url and f"{settings.http.public_url.rstrip('/')}/artifacts"

@@ -16,6 +16,7 @@ from tron_core.auth.users import User
 from tron_core.forgetting import Forgetting
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
+from tron_core.frontends.http.auth import User as Caller
 from tron_core.frontends.http.bodies import Body, documented, json_body
 from tron_core.frontends.http.json import Json
 from tron_core.frontends.http.shapes import Page
@@ -121,13 +122,17 @@ async def delete(caller: Admin, username: str, hub: Hub) -> Response:
 
 
 @router.post("/{username}/forget", summary="Erase a person", responses={200: {"model": ForgottenShape}})
-async def forget(caller: Admin, username: Requester, hub: Hub) -> Response:
-    """Their account, settings, jobs and files, and what plugins keep. ``username`` may also be somebody of another
-    frontend, as in ``discord:1234``. ``failed`` says, by plugin, why it could not erase its part: then call again."""
+async def forget(caller: Caller, username: Requester, hub: Hub) -> Response:
+    """Their account, settings, jobs and files, and what plugins keep. Oneself, or for administrators anybody, also of
+    another frontend, as in ``discord:1234``. ``failed`` says, by plugin, why it could not erase its part: then call
+    again."""
     requester = username if ":" in username else f"api:{username}"
+    if requester != caller.requester:
+        caller.require(Scope.ADMIN)
     forgetting = Forgetting(hub.auth, hub.database, hub.artifacts, hub.saved_settings, hub.scheduler, hub.plugins)
     forgotten = await forgetting.forget(requester)
-    await hub.auth.audit.record(caller.requester, Action.USER_FORGOTTEN, FORGOTTEN, jobs=forgotten.jobs)
+    actor = FORGOTTEN if requester == caller.requester else caller.requester
+    await hub.auth.audit.record(actor, Action.USER_FORGOTTEN, FORGOTTEN, jobs=forgotten.jobs)
     return Json(asdict(forgotten))
 
 
