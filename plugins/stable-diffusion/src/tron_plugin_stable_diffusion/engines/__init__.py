@@ -55,7 +55,8 @@ class PictureRequest:
     ``images``: what to begin from; empty, one for all, or one for each seed, of the size that is asked for.
     ``strength``: how much of it is made anew (1: all). ``mask``: white where it is made anew.
     ``loras``: names of adapters with their weights. ``deterministic``: the same bytes each time on one kind of machine,
-    however slow; the executor then asks for one seed at a time.
+    however slow; the executor then asks for one seed at a time. ``checked``: whether the model's own safety checker,
+    if any, looks at the pictures.
     """
 
     prompt: str
@@ -72,6 +73,7 @@ class PictureRequest:
     mask: Image | None = None
     loras: tuple[tuple[str, float], ...] = ()
     deterministic: bool = False
+    checked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ class EngineSettings:
     """What worker.toml says about how models run; each engine takes what concerns it.
 
     ``token``: for models of the Hugging Face hub that want one. ``loras``: where the adapters are, by name.
-    ``attention_slicing``, ``cpu_offload``: None leaves it to the engine. ``memory_budget_mb``: of the device in use.
+    ``attention_slicing``, ``cpu_offload``: None leaves it to the engine. ``memory_budget_mb``: of the device in use;
+    None leaves it to the engine. ``config``: for a single file, the folder or id of a model with its configuration.
+    ``safety_checker``: whether the model's own is used.
     """
 
     device: str = "auto"
@@ -126,6 +130,8 @@ class EngineSettings:
     attention_slicing: bool | None = None
     cpu_offload: bool | None = None
     memory_budget_mb: float | None = None
+    safety_checker: bool = True
+    config: str | None = None
 
 
 def runs_on_onnx(source: str) -> bool:
