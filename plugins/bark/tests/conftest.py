@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tron_plugin_bark.engines.piper_process import PiperProcess
+from tron_plugin_bark.engines.piper_voices import find_voices, packaged_folder
 from tron_plugin_bark.executor import SpeechExecutor
-from tron_plugin_bark.piper import PiperProcess
-from tron_plugin_bark.voices import find_voices, packaged_folder
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,9 @@ from pocketsphinx import Decoder
 from tron_core.testing import RecordingContext
 from tron_core.worker import Cancelled, ExecutorError
 from tron_plugin_bark import SPEECH, VOICES, SpeechParams
-from tron_plugin_bark.executor import BarkConfig, SpeechExecutor, tron_register_executors
-from tron_plugin_bark.piper import PiperDied, PiperProcess
+from tron_plugin_bark.config import BarkConfig
+from tron_plugin_bark.engines.piper_process import PiperDied, PiperProcess
+from tron_plugin_bark.executor import SpeechExecutor, tron_register_executors
 
 
 def spoken(executor: SpeechExecutor, ctx: RecordingContext, text: str, seed: int = 7) -> tuple[np.ndarray, int]:
@@ -133,7 +134,7 @@ def test_a_dead_process_is_worth_another_try(
     def die(*args: object) -> None:
         raise PiperDied("Piper's process ended with status -9")
 
-    monkeypatch.setattr("tron_plugin_bark.piper.PiperProcess.say", die)
+    monkeypatch.setattr("tron_plugin_bark.engines.piper_process.PiperProcess.say", die)
     with pytest.raises(ExecutorError, match="status -9") as caught:
         executor.run(SpeechParams(text="Hello"), RecordingContext(tmp_path))
     assert (caught.value.kind, caught.value.retryable) == ("transient", True)
@@ -145,13 +146,28 @@ def test_voices_are_announced_as_choices(executor: SpeechExecutor) -> None:
 
 def test_an_empty_folder_leaves_the_executor_out_with_a_reason(tmp_path: Path) -> None:
     executor = SpeechExecutor()
-    executor.options = BarkConfig(voices=tmp_path)
-    assert "no voice in" in (executor.unavailable() or "")
+    executor.options = BarkConfig(engine="piper", voices=tmp_path)
+    assert (executor.unavailable() or "").startswith(f"no voice in {tmp_path}")
+
+
+def test_where_no_engine_is_named_it_is_said_what_each_lacks(tmp_path: Path) -> None:
+    executor = SpeechExecutor()
+    executor.options = BarkConfig(voices=tmp_path, model=str(tmp_path / "bark"))
+    reason = executor.unavailable() or ""
+    assert reason.startswith(f"Piper: no voice in {tmp_path}")
+    assert "; Bark: " in reason
+
+
+def test_the_engine_s_own_reason_is_given_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "torch" else object())
+    executor = SpeechExecutor()
+    executor.options = BarkConfig(engine="bark")
+    assert executor.unavailable() == "torch not installed: pip install 'tron-plugin-bark[bark]'"
 
 
 def test_another_engine_is_refused_by_the_configuration() -> None:
-    with pytest.raises(ValueError, match="piper"):
-        BarkConfig.model_validate({"engine": "bark"})
+    with pytest.raises(ValueError, match="'auto', 'bark' or 'piper'"):
+        BarkConfig.model_validate({"engine": "espeak"})
 
 
 def test_the_hook_offers_the_executor() -> None:
@@ -173,7 +189,9 @@ def two_voices(tmp_path: Path, voice: Path) -> Iterator[SpeechExecutor]:
     executor.close()
 
 
-def test_actors_speak_in_turn_and_each_voice_is_loaded_once(two_voices: SpeechExecutor, tmp_path: Path) -> None:
+def test_actors_speak_in_turn_and_each_voice_is_loaded_once(
+    two_voices: SpeechExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     loads, said = list[str](), list[str]()
 
     class Recorded(PiperProcess):
@@ -185,7 +203,7 @@ def test_actors_speak_in_turn_and_each_voice_is_loaded_once(two_voices: SpeechEx
             said.append(text)
             return np.full(1600 if loads[-1] == "amy" else 2205, len(said) * 1000, np.int16)
 
-    two_voices._piper = Recorded()
+    monkeypatch.setattr("tron_plugin_bark.engines.piper_process.PiperProcess", Recorded)
     ctx = RecordingContext(tmp_path)
     params = SpeechParams(text="{A}: One. {B}: Two.\n{a}: Three.", actors="A=amy, B=bob")
     output = two_voices.run(params, ctx)

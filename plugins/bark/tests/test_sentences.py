@@ -39,12 +39,32 @@ def test_words_stay_whole_where_they_can() -> None:
     assert sentences("x" * 25, limit=10) == ["x" * 10, "x" * 10, "x" * 5]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a b c d e", ["a b", "c d", "e"]),
+        ("One two three. Four five", ["One two", "three.", "Four five"]),
+        ("元気です今日は", ["元気です", "今日は"]),
+        ("한국어를 말해요", ["한국어를", "말해요"]),
+        ("one two", ["one two"]),
+    ],
+)
+def test_no_piece_has_more_words_than_asked_for(text: str, expected: list[str]) -> None:
+    assert sentences(text, words=2) == expected
+
+
 PROSE = st.text(st.sampled_from("ab IZ.!?…。,;:—\"'”)\n\t3"), max_size=200)
 
 
-@given(text=st.one_of(PROSE, st.text(max_size=200)), limit=st.integers(1, 60))
-def test_nothing_but_white_space_is_lost_and_every_piece_is_short_and_tidy(text: str, limit: int) -> None:
-    pieces = sentences(text, limit)
+@given(
+    text=st.one_of(PROSE, st.text(max_size=200)),
+    limit=st.integers(1, 60),
+    words=st.one_of(st.none(), st.integers(1, 8)),
+)
+def test_nothing_but_white_space_is_lost_and_every_piece_is_short_and_tidy(
+    text: str, limit: int, words: int | None
+) -> None:
+    pieces = sentences(text, limit, words)
     assert "".join("".join(pieces).split()) == "".join("".join(text.splitlines()).split())
     for piece in pieces:
         assert 0 < len(piece) <= limit

@@ -1,52 +1,28 @@
-"""The worker's half: a text becomes sentences, sentences become sound."""
+"""The worker's half: a text becomes lines, and an engine makes sound of them."""
 
 from __future__ import annotations
 
 import base64
-import importlib.util
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, Any
 
 from tron_core.worker import ExecutionContext, Executor, ExecutorError, ModelPackage, hookimpl
 from tron_plugin_bark import RANDOM, SpeechParams
+from tron_plugin_bark.config import BarkConfig
+from tron_plugin_bark.engines import Engine, Line, Sound
+from tron_plugin_bark.engines.bark import BarkEngine
+from tron_plugin_bark.engines.piper import PiperEngine
 from tron_plugin_bark.sentences import sentences
-from tron_plugin_bark.voices import find_voices, packaged_folder
 
 if TYPE_CHECKING:
     from tron_plugin_bark.audio import Samples
-    from tron_plugin_bark.piper import PiperProcess
-
-LIBRARIES = {"numpy": "worker", "PIL": "worker", "soundfile": "worker", "soxr": "worker", "piper": "piper"}
-"""What must be importable, and the extra that brings it."""
 
 _SPOKEN = 0.95
 """The share of the progress that is speaking; the rest is the files."""
 
 
-class BarkConfig(BaseModel):
-    """The section ``[executors.bark]`` of worker.toml."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    engine: Literal["piper"] = Field("piper", description="What speaks")
-    voices: Path | None = Field(None, description="Folder of NAME.onnx and NAME.onnx.json; else the package's voice")
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A sentence and the voice that says it."""
-
-    voice: str
-    text: str
-
-
 class SpeechExecutor(Executor):
-    """Says a text with Piper. The voice stays in memory, in a process of its own."""
+    """Says a text, with the engine that worker.toml names or the best that is here."""
 
     capability = "tts"
     config = BarkConfig
@@ -60,22 +36,21 @@ class SpeechExecutor(Executor):
     )
 
     def __init__(self) -> None:
-        self._piper: PiperProcess | None = None
+        self._chosen: Engine | None = None
 
     def unavailable(self) -> str | None:
-        missing = {name: extra for name, extra in LIBRARIES.items() if importlib.util.find_spec(name) is None}
-        if missing:
-            extras = ",".join(dict.fromkeys(missing.values()))
-            return f"{', '.join(missing)} not installed: pip install 'tron-plugin-bark[{extras}]'"
-        if self._found():
-            return None
-        folder = self._config.voices
-        if folder is None:
-            return "no voice: tron models install joe, or name a folder as voices in [executors.bark]"
-        return f"no voice in {folder} ([executors.bark] voices): NAME.onnx with NAME.onnx.json beside it"
+        """Say what the engine lacks; where nobody chose one, what either does."""
+        reason = self._engine.unavailable()
+        if reason is None or self._config.engine != "auto":
+            return reason
+        fetch = f"engine = 'bark' in [executors.bark] fetches {self._config.model}"
+        return f"Piper: {reason}; Bark: {BarkEngine(self._config).unavailable() or fetch}"
+
+    def loaded(self) -> Sequence[str]:
+        return self._engine.loaded()
 
     def choices(self) -> Mapping[str, Sequence[str]]:
-        return {"voice": list(self._found())}
+        return {"voice": self._engine.voices()}
 
     def run(self, params: SpeechParams, ctx: ExecutionContext) -> dict[str, Any]:
         """Say the text; the output says who said it, for how many seconds, and how it looks as a voice message."""
@@ -83,6 +58,7 @@ class SpeechExecutor(Executor):
         from tron_plugin_bark.waveform import draw
 
         lines = self._lines(params)
+        ctx.check_cancelled()
         rate, pieces = self._spoken(lines, params.seed, ctx)
         if not pieces:
             raise ExecutorError("text: there is nothing in it that can be said", "invalid")
@@ -93,78 +69,58 @@ class SpeechExecutor(Executor):
         ctx.progress(1.0)
         seconds = round(len(samples) / rate, 3)
         voices = list(dict.fromkeys(line.voice for line in lines))
-        output: dict[str, Any] = {"voice": ", ".join(voices), "seconds": seconds}
+        output: dict[str, Any] = {"voice": ", ".join(voices), "seconds": seconds, **self._engine.facts()}
         if params.format == "ogg":
             output["voice_message"] = _voice_message(name, samples, rate)
         return output
 
     def close(self) -> None:
-        """End the process that speaks."""
-        if self._piper is not None:
-            self._piper.close()
+        """End what speaks."""
+        if self._chosen is not None:
+            self._chosen.close()
 
     @property
     def _config(self) -> BarkConfig:
         return self.options if isinstance(self.options, BarkConfig) else BarkConfig()
 
-    def _found(self) -> dict[str, Path]:
-        folder = self._config.voices or packaged_folder()
-        return find_voices(folder.expanduser()) if folder else {}
+    @property
+    def _engine(self) -> Engine:
+        """Chosen once: an engine keeps what it has loaded."""
+        if self._chosen is None:
+            self._chosen = choose_engine(self._config)
+        return self._chosen
 
-    def _lines(self, params: SpeechParams) -> list[_Line]:
+    def _lines(self, params: SpeechParams) -> list[Line]:
         """Each sentence with its voice."""
-        found = self._found()
+        breath, here = self._engine.breath, self._engine.voices()
         lines = []
         for named, text in params.spoken():
-            voice = named or next(iter(found), "")
-            if voice not in found:
-                raise ExecutorError(f"voice: {voice!r} is not on this worker; allowed: {', '.join(found)}", "invalid")
-            lines += [_Line(voice, sentence) for sentence in sentences(text)]
+            voice = named or next(iter(here), "")
+            if voice not in here:
+                raise ExecutorError(f"voice: {voice!r} is not on this worker; allowed: {', '.join(here)}", "invalid")
+            lines += [Line(voice, sentence) for sentence in sentences(text, breath.characters, breath.words)]
         return lines
 
-    def _spoken(self, lines: Sequence[_Line], seed: int, ctx: ExecutionContext) -> tuple[int, list[Samples]]:
-        """The samples a second, and each sentence that has a sound; raises Cancelled between two."""
+    def _spoken(self, lines: Sequence[Line], seed: int, ctx: ExecutionContext) -> tuple[int, list[Samples]]:
+        """The samples a second, and each line that has a sound; raises Cancelled between two."""
         from tron_plugin_bark.audio import at_rate
-        from tron_plugin_bark.piper import PiperDied, PiperFailed
 
-        try:
-            said = self._said(lines, None if seed == RANDOM else seed, ctx)
-        except PiperDied as error:
-            raise ExecutorError(str(error), "transient") from error
-        except PiperFailed as error:
-            raise ExecutorError(f"Piper: {error}") from error
-        highest = max((rate for rate, _ in said), default=0)
-        return highest, [at_rate(piece, rate, highest) for rate, piece in said if piece.size]
+        said: dict[int, Sound] = {}
+        for number, sound in self._engine.speak(lines, None if seed == RANDOM else seed, ctx):
+            said[number] = sound
+            _tell_progress(ctx, len(said), len(lines))
+            ctx.check_cancelled()
+        in_order = [said[number] for number in sorted(said)]
+        highest = max((sound.rate for sound in in_order), default=0)
+        return highest, [at_rate(sound.samples, sound.rate, highest) for sound in in_order if sound.samples.size]
 
-    def _said(self, lines: Sequence[_Line], seed: int | None, ctx: ExecutionContext) -> list[tuple[int, Samples]]:
-        """The samples of each line with their rate, in order. All lines of a voice are said in one go, because
-        another voice costs a load."""
-        found = self._found()
-        said: dict[int, tuple[int, Samples]] = {}
-        for voice in dict.fromkeys(line.voice for line in lines):
-            rate = self._load(found[voice], seed, ctx)
-            for number in (number for number, line in enumerate(lines) if line.voice == voice):
-                ctx.check_cancelled()
-                said[number] = rate, self._process().say(lines[number].text)
-                _tell_progress(ctx, len(said), len(lines))
-        return [said[number] for number in sorted(said)]
 
-    def _load(self, voice: Path, seed: int | None, ctx: ExecutionContext) -> int:
-        process = self._process()
-        ctx.check_cancelled()
-        started = time.perf_counter()
-        cold = process.voice != voice
-        rate = process.load(voice, seed)
-        if cold:
-            ctx.loading(time.perf_counter() - started)
-        return rate
-
-    def _process(self) -> PiperProcess:
-        if self._piper is None:
-            from tron_plugin_bark.piper import PiperProcess
-
-            self._piper = PiperProcess()
-        return self._piper
+def choose_engine(config: BarkConfig) -> Engine:
+    """The engine that the section names; ``auto`` is Bark where it has a GPU and need not be fetched, else Piper."""
+    bark = BarkEngine(config)
+    if config.engine == "bark" or (config.engine == "auto" and bark.at_hand()):
+        return bark
+    return PiperEngine(config)
 
 
 def _tell_progress(ctx: ExecutionContext, step: int, steps: int) -> None:

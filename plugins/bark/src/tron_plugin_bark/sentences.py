@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 LIMIT = 300
-"""Characters of the longest piece: about twenty seconds of speech, and how long a cancel may take to be noticed."""
+"""Characters of the longest piece, where nothing else is said: about twenty seconds of speech."""
+
+_WORD = re.compile(r"[぀-ヿ㐀-䶿一-鿿가-힯]{1,2}|[^\s぀-ヿ㐀-䶿一-鿿가-힯]+")
+"""A word, or two characters of Chinese, Japanese or Korean, which take about as long to say."""
 
 _END = re.compile(
     r"""(?P<mark>[.!?…]+)["'”’»)\]]*\s+   # the marks of most scripts need a space after them
@@ -22,11 +26,11 @@ _ABBREVIATED = frozenset(
 """Only those that hardly ever end a sentence; what is missed costs a pause, no word."""
 
 
-def sentences(text: str, limit: int = LIMIT) -> list[str]:
-    """Cut ``text`` after sentences and lines; a sentence of more than ``limit`` characters is cut at a pause, a
-    space, or anywhere. Nothing but white space is lost, and no piece is empty."""
+def sentences(text: str, limit: int = LIMIT, words: int | None = None) -> list[str]:
+    """Cut ``text`` after sentences and lines; a sentence of more than ``limit`` characters or ``words`` words is cut at
+    a pause, a space, or anywhere. Nothing but white space is lost, and no piece is empty."""
     lines = (line.strip() for line in text.splitlines())
-    return [piece for line in lines for whole in _in_line(line) for piece in _at_most(whole, limit)]
+    return [piece for line in lines for whole in _in_line(line) for piece in _at_most(whole, limit, words)]
 
 
 def _in_line(line: str) -> Iterator[str]:
@@ -49,13 +53,21 @@ def _goes_on(line: str, match: re.Match[str]) -> bool:
     return initial or word.lower() in _ABBREVIATED or line[match.end() : match.end() + 1].islower()
 
 
-def _at_most(piece: str, limit: int) -> Iterator[str]:
-    while len(piece) > limit:
-        cut = _cut(piece, limit)
+def _at_most(piece: str, limit: int, words: int | None) -> Iterator[str]:
+    while len(piece) > (reach := _reach(piece, limit, words)):
+        cut = _cut(piece, reach)
         yield piece[:cut].strip()
         piece = piece[cut:].strip()
     if piece:
         yield piece
+
+
+def _reach(piece: str, limit: int, words: int | None) -> int:
+    """How many characters of ``piece`` may be said in one go: to the end of the last word that is allowed."""
+    if words is None:
+        return limit
+    first_beyond = next(itertools.islice(_WORD.finditer(piece), words, None), None)
+    return limit if first_beyond is None else min(limit, first_beyond.start())
 
 
 def _cut(piece: str, limit: int) -> int:

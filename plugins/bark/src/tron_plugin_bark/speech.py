@@ -8,6 +8,7 @@ from typing import Literal
 import pydantic
 
 import tron_core as tron
+from tron_plugin_bark.presets import LANGUAGES, SPEAKERS, is_preset, like_a_preset
 from tron_plugin_bark.script import parts_of, read_actors, write_actors
 
 VOICES = ("en_US-joe-medium",)
@@ -97,12 +98,21 @@ class Speech(tron.Capability):
         """Raise Refused for a voice that neither we nor any connected worker knows."""
         known = self.known
         if voice not in known:
-            raise refusal("voice", voice, f"{whose}there is no such voice", ", ".join(known))
+            raise refusal("voice", voice, whose + _unknown(voice), ", ".join(known))
 
     @property
     def known(self) -> Sequence[str]:
         """The voices of this plugin and of the connected workers."""
         return self.app.choices(self.name, "voice")
+
+
+def _unknown(voice: str) -> str:
+    """Why a voice that no worker has is not known."""
+    if is_preset(voice):
+        return "no connected worker has this voice of Bark's"
+    if like_a_preset(voice):
+        return f"Bark has no such speaker; its languages are {', '.join(LANGUAGES)}, each with 0 to {SPEAKERS - 1}"
+    return "there is no such voice"
 
 
 def refusal(field: str, value: str, message: str, allowed: str) -> tron.Refused:

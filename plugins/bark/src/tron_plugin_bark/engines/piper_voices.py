@@ -1,4 +1,4 @@
-"""Which voices are here, read off the file names; nothing loaded."""
+"""Which of Piper's voices are here, read off the file names; nothing is loaded."""
 
 from __future__ import annotations
 

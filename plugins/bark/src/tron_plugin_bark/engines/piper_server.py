@@ -21,7 +21,7 @@ import signal
 import sys
 from typing import Any
 
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 from piper import PiperVoice
 
 

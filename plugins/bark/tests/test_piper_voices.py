@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from tron_plugin_bark import VOICES
-from tron_plugin_bark.voices import PACKAGE, find_voices, packaged_folder
+from tron_plugin_bark.engines.piper_voices import PACKAGE, find_voices, packaged_folder
 
 
 def test_a_voice_is_a_network_with_its_description(tmp_path: Path) -> None:
