@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tron_core.adoption import Adoption
     from tron_core.api import (
         App,
         Candidate,
@@ -41,11 +42,13 @@ if TYPE_CHECKING:
         Role,
         Target,
     )
+    from tron_core.offline_hub import OfflineHub, open_offline_hub
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Action",
+    "Adoption",
     "App",
     "Artifact",
     "Asker",
@@ -62,6 +65,7 @@ __all__ = [
     "JobRequest",
     "JobState",
     "Message",
+    "OfflineHub",
     "Params",
     "Priority",
     "Progress",
@@ -80,9 +84,10 @@ __all__ = [
     "__version__",
     "hookimpl",
     "hookspec",
+    "open_offline_hub",
 ]
 
-_MODULES = ("errors", "hooks", "job", "capability", "api")
+_MODULES = ("errors", "hooks", "job", "capability", "api", "adoption", "offline_hub")
 """Where the names above are defined, the light ones first."""
 
 

@@ -39,6 +39,7 @@ class Action(StrEnum):
     SETTING_CHANGED = "setting.changed"
     MESSAGE_POSTED = "message.posted"
     RULE_CHANGED = "rule.changed"
+    DATA_IMPORTED = "data.imported"
 
 
 @dataclass(frozen=True, slots=True)
