@@ -47,6 +47,22 @@ def test_progress_of_one_message_is_spaced_from_the_end_of_its_last_edit() -> No
     assert lane.next(10.6) == "a"  # a final need not wait
 
 
+def test_an_edit_that_was_given_up_is_wanted_again_unless_its_message_is_not() -> None:
+    lane = Lane[str]()
+    for message in ("a", "b"):
+        lane.want(message)
+        lane.start(message, 0)
+        if message == "b":
+            lane.forget(message)
+        lane.end(1, again=True)
+    assert lane.next(1) == Wait(SPACING)
+    assert lane.next(1 + SPACING) == "a"
+    lane.start("a", 3)
+    assert not lane.is_final
+    lane.end(3)
+    assert lane.idle
+
+
 def test_nothing_is_sent_while_the_bucket_is_empty() -> None:
     lane = Lane[str]()
     lane.limited(5, 0, 2.0, 10)
@@ -126,6 +142,12 @@ class Channel(RuleBasedStateMachine):
         if self.lane.under_way is not None:
             self.ended[self.lane.under_way] = self.now
             self.lane.end(self.now)
+
+    @rule()
+    def give_up(self) -> None:
+        if self.lane.under_way is not None and not self.lane.is_final:
+            self.ended[self.lane.under_way] = self.now
+            self.lane.end(self.now, again=True)
 
     @invariant()
     def whatever_is_wanted_goes_out_in_time(self) -> None:

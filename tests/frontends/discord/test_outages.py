@@ -159,6 +159,36 @@ async def test_a_failing_channel_holds_up_no_other(
         await reply.until("painted a harbour")  # discord.py tries again after 1 and 3 seconds
 
 
+@pytest.mark.parametrize("status", [500, 502, 503])
+async def test_a_result_does_not_wait_behind_progress_that_fails(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any, status: int
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await reply.until("hub")
+        discord.server.fail("PATCH", f"/channels/{general.id}/", status, times=100)
+        studio.paint.let(1)
+        await discord.server.until_failed()
+        discord.server.recover()
+        studio.paint.let(3)
+        # discord.py would first repeat the edit that failed, 1 s after it, while the result waits.
+        await reply.until("painted a harbour", seconds=5)
+    assert not any("25%" in content for content in reply.history)
+
+
+async def test_progress_that_failed_is_shown_once_discord_is_well_again(
+    hubs: Any, discord: FakeDiscord, alice: Member, general: Place, studio: Any
+) -> None:
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await reply.until("hub")
+        discord.server.fail("PATCH", f"/channels/{general.id}/", 500, times=2)
+        studio.paint.let(1)
+        await reply.until("25%")
+
+
 async def test_a_post_that_is_repeated_shows_once(
     hubs: Any, discord: FakeDiscord, alice: Member, general: Place
 ) -> None:

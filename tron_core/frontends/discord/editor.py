@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine, Hashable
+from typing import Any, Generic, TypeVar
 
 from tron_core.clock import Clock
 from tron_core.frontends.discord.edits import SPACING, Lane, Wait
@@ -26,13 +26,17 @@ class _Runner(Generic[K]):
         self.lane: Lane[K] = Lane(spacing)
         self.stirred = asyncio.Event()
         self.task: asyncio.Task[None] | None = None
+        self.sending: asyncio.Task[None] | None = None
+
+
+Send = Callable[[K], Coroutine[Any, Any, None]]
 
 
 class Editor(Generic[K]):
     """``send`` shows the latest state of a message; it is called once at a time for each channel, and what it raises
     holds up that channel alone."""
 
-    def __init__(self, send: Callable[[K], Awaitable[None]], clock: Clock, *, spacing: float = SPACING) -> None:
+    def __init__(self, send: Send[K], clock: Clock, *, spacing: float = SPACING) -> None:
         self._send = send
         self._clock = clock
         self._spacing = spacing
@@ -60,6 +64,14 @@ class Editor(Generic[K]):
             runner.lane.limited(limit, remaining, reset_after, self._clock.monotonic())
             runner.stirred.set()
 
+    def failing(self, channel: int) -> None:
+        """What the current task sends to the channel was answered with an error that discord.py waits for to pass, and
+        then repeats it, with the channel's bucket locked. Progress is given up: a result could not go before it."""
+        runner = self._runners.get(channel)
+        sending = None if runner is None or runner.lane.is_final else runner.sending
+        if sending is not None and asyncio.current_task() is sending:
+            sending.cancel()
+
     async def stop(self) -> None:
         """Send nothing more."""
         tasks = [runner.task for runner in self._runners.values() if runner.task is not None]
@@ -85,18 +97,26 @@ class Editor(Generic[K]):
             elif isinstance(message, Wait):
                 await _stirs(runner.stirred, message.seconds)
             else:
-                await self._send_one(lane, message)
+                await self._send_one(runner, message)
         self._runners.pop(channel, None)
 
-    async def _send_one(self, lane: Lane[K], message: K) -> None:
+    async def _send_one(self, runner: _Runner[K], message: K) -> None:
+        lane = runner.lane
         lane.start(message, self._clock.monotonic())
+        runner.sending = asyncio.ensure_future(self._send(message))
         try:
-            await self._send(message)
-        except Exception as error:
-            lane.pause(PAUSE_AFTER_FAILURE, self._clock.monotonic())
-            logger.warning("a message could not be shown: %s: %s", type(error).__name__, error)
+            await asyncio.wait({runner.sending})
         finally:
-            lane.end(self._clock.monotonic())
+            if not runner.sending.done():
+                runner.sending.cancel()
+                await asyncio.wait({runner.sending})
+            given_up = runner.sending.cancelled()
+            lane.end(self._clock.monotonic(), again=given_up)
+        error = None if given_up else runner.sending.exception()
+        if given_up or error is not None:
+            lane.pause(PAUSE_AFTER_FAILURE, self._clock.monotonic())
+            why = "Discord fails" if error is None else f"{type(error).__name__}: {error}"
+            logger.warning("a message could not be shown: %s", why)
 
 
 async def _stirs(stirred: asyncio.Event, seconds: float) -> bool:

@@ -27,7 +27,8 @@ class Wait:
 
 
 class Lane(Generic[K]):
-    """The edits that one channel's messages want. ``under_way`` is the message that is being edited."""
+    """The edits that one channel's messages want. ``under_way`` is the message that is being edited, ``is_final`` says
+    whether that shows a final state."""
 
     def __init__(self, spacing: float = SPACING) -> None:
         self._spacing = spacing
@@ -39,6 +40,7 @@ class Lane(Generic[K]):
         self._free_at = 0.0
         self._not_before = 0.0
         self.under_way: K | None = None
+        self.is_final = False
 
     def want(self, message: K, *, final: bool = False) -> None:
         """The message has a new state to show; once a final one is wanted, progress is not any more."""
@@ -74,18 +76,21 @@ class Lane(Generic[K]):
 
     def start(self, message: K, now: float) -> None:
         """The edit of ``message`` begins, with its latest state."""
-        self.under_way = message
+        self.under_way, self.is_final = message, message in self._final
         self._final.pop(message, None)
         self._progress.pop(message, None)
         self._shown_at[message] = now
         if self._remaining is not None:
             self._remaining -= 1
 
-    def end(self, now: float) -> None:
-        """The edit that was under way has ended; spacing counts from now."""
-        if self.under_way in self._shown_at:
-            self._shown_at[self.under_way] = now
-        self.under_way = None
+    def end(self, now: float, *, again: bool = False) -> None:
+        """The edit that was under way has ended; spacing counts from now. ``again``: it was given up, and is wanted
+        still."""
+        message, self.under_way = self.under_way, None
+        if message is not None and message in self._shown_at:
+            self._shown_at[message] = now
+            if again:
+                self.want(message)
 
     def limited(self, limit: int, remaining: int, reset_after: float, now: float) -> None:
         """What Discord said about the channel's bucket; ``reset_after`` in seconds."""

@@ -9,6 +9,8 @@ import aiohttp
 
 from tron_core.frontends.discord.editor import Editor
 
+REPEATED = frozenset({500, 502, 504, 524})
+"""What discord.py repeats by itself, up to five times within 25 seconds."""
 _PATH = re.compile(r"/channels/(\d+)/messages(?:/\d+)?$")
 
 
@@ -18,8 +20,12 @@ def observe(trace: aiohttp.TraceConfig, *, posts: Editor[Any], edits: Editor[Any
     async def ended(session: Any, context: Any, params: aiohttp.TraceRequestEndParams) -> None:
         editor = {"POST": posts, "PATCH": edits}.get(params.method)
         found = _PATH.search(params.url.path)
+        if editor is None or found is None:
+            return
+        if params.response.status in REPEATED and editor is edits:
+            edits.failing(int(found[1]))
         headers = params.response.headers
-        if editor is None or found is None or "X-RateLimit-Remaining" not in headers:
+        if "X-RateLimit-Remaining" not in headers:
             return
         editor.limited(
             int(found[1]),

@@ -62,6 +62,7 @@ class Server:
         self.latency = 0.0
         self.shards = 1
         self._faults: list[Fault] = []
+        self._failed = False
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -96,6 +97,15 @@ class Server:
     def fail(self, method: str, path: str, status: int, times: int = 1) -> None:
         """Answer the next ``times`` calls of ``method`` whose path matches the pattern with ``status``."""
         self._faults.append(Fault(method, re.compile(path), status, times))
+
+    async def until_failed(self, seconds: float = 10) -> None:
+        """Wait until a call was answered as ``fail`` said."""
+        await self.world.until(lambda: self._failed, seconds, "a call that fails")
+
+    def recover(self) -> None:
+        """Answer everything again, whatever ``fail`` said."""
+        self._faults.clear()
+        self._failed = False
 
     def _routes(self) -> list[tuple[str, str, Handler]]:
         return [
@@ -151,6 +161,8 @@ class Server:
         for fault in self._faults:
             if fault.times > 0 and fault.method == method and fault.path.search(path):
                 fault.times -= 1
+                self._failed = True
+                self.world.changed()
                 return fault.status
         return None
 
