@@ -17,7 +17,7 @@ import torch
 
 from tron_core.worker import ExecutorError
 from tron_plugin_stable_diffusion import noise
-from tron_plugin_stable_diffusion.engines import EngineSettings, Made, OnStep, PictureRequest, SchedulerConfig
+from tron_plugin_stable_diffusion.engines import EngineSettings, Made, OnStep, PictureRequest, SchedulerConfig, prompts
 from tron_plugin_stable_diffusion.engines.loading import Pipeline, open_pipeline
 from tron_plugin_stable_diffusion.engines.previews import Previews
 from tron_plugin_stable_diffusion.folders import MIB, parts, read_index
@@ -114,7 +114,7 @@ class DiffusersEngine:
 
     def _for_task(self, task: Task) -> Pipeline:
         """The pipeline of the task, with the weights of the one that was loaded."""
-        self._check_channels(task)
+        self._check_purpose(task)
         if task not in self._tasks:
             try:
                 self._tasks[task] = _TASKS[task].from_pipe(self._pipeline)
@@ -130,8 +130,11 @@ class DiffusersEngine:
             self._active = pipeline
         return pipeline
 
-    def _check_channels(self, task: Task) -> None:
-        """Raise ExecutorError where the UNet wants more than latents, as those for inpainting do."""
+    def _check_purpose(self, task: Task) -> None:
+        """Raise ExecutorError where the model was trained for another task: to refine, or to fill masks, for which its
+        UNet wants more than latents."""
+        if task == "text" and self._pipeline.config.get("requires_aesthetics_score"):
+            raise ExecutorError(f"model: {self.name} only refines pictures; ask for it as refiner", "invalid")
         unet, vae = (getattr(self._pipeline, part, None) for part in ("unet", "vae"))
         if task == "mask" or unet is None or vae is None:
             return
@@ -141,19 +144,16 @@ class DiffusersEngine:
     def _arguments(self, pipeline: Pipeline, request: PictureRequest, step: OnStep, notes: list[str]) -> dict[str, Any]:
         """What the pipeline is called with; ``notes`` gets what had to be left out."""
         accepted = _accepted(pipeline)
-        count = len(request.seeds)
         drawers = noise.generators(request.seeds)
         arguments: dict[str, Any] = {
-            "prompt": [request.prompt] * count,
             "num_inference_steps": request.steps,
             "guidance_scale": request.guidance,
             "generator": drawers,
             "height": request.height,
             "width": request.width,
+            **_prompts(pipeline, request, notes),
             **self._begin(pipeline, request, drawers),
         }
-        if request.negative_prompt:
-            arguments["negative_prompt"] = [request.negative_prompt] * count
         if request.guidance_rescale:
             arguments["guidance_rescale"] = request.guidance_rescale
         left_out = [name for name in ("negative_prompt", "guidance_rescale") if name in arguments.keys() - accepted]
@@ -304,6 +304,18 @@ def _task_of(request: PictureRequest) -> Task:
     if request.mask is not None:
         return "mask"
     return "image" if request.images else "text"
+
+
+def _prompts(pipeline: Pipeline, request: PictureRequest, notes: list[str]) -> dict[str, Any]:
+    count = len(request.seeds)
+    embedded = prompts.long_prompt(pipeline, request.prompt, request.negative_prompt, count)
+    if embedded is not None:
+        return embedded
+    unread = prompts.unread(pipeline, request.prompt)
+    if unread is not None:
+        notes.append(unread)
+    given: dict[str, Any] = {"prompt": [request.prompt] * count}
+    return {**given, "negative_prompt": [request.negative_prompt] * count} if request.negative_prompt else given
 
 
 def _accepted(pipeline: Pipeline) -> Set[str]:

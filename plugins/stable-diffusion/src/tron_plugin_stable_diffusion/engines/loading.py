@@ -94,7 +94,7 @@ def _from_folder(folder: Path, dtype: Any, settings: EngineSettings) -> Pipeline
     index = folders.read_index(folder)
     return diffusers.DiffusionPipeline.from_pretrained(
         str(folder),
-        torch_dtype=dtype,
+        dtype=dtype,
         variant=folders.variant(folder),
         local_files_only=True,
         **_left_out(folder, index, settings),
@@ -114,7 +114,7 @@ def _from_file(file: Path, dtype: Any, settings: EngineSettings) -> Pipeline:
     kind = getattr(diffusers, _class_of(file, settings.config))
     return kind.from_single_file(
         str(file),
-        torch_dtype=dtype,
+        dtype=dtype,
         config=settings.config,
         token=settings.token,
         local_files_only=settings.config is not None and Path(settings.config).is_dir(),
