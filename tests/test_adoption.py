@@ -95,7 +95,7 @@ async def test_an_api_key_of_old_is_good_for_tokens(adopt: Adopter, auth: Auth) 
     await make_worker(adopt)
     pair = await auth.grant_client_credentials("c0ffee", "key of old")
     principal = await auth.authenticate(pair.access_token)
-    assert (principal.username, principal.scopes) == ("gpu-1", {Scope.WORKER})
+    assert (principal.username, principal.scopes) == ("gpu-1", frozenset({Scope.WORKER}))
 
 
 async def test_tokens_of_old_are_valid_for_so_long(adopt: Adopter, auth: Auth, clock: Clock) -> None:

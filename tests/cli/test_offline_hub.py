@@ -72,7 +72,7 @@ def running_hub(folder: Path) -> Iterator[None]:
     server = HTTPServer(("127.0.0.1", 0), Healthy)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
-    RunFile(folder).write(http=address, hub="ws://127.0.0.1:1", token="secret")  # noqa: S106
+    RunFile(folder).write(http=address, hub="ws://127.0.0.1:1", token="secret")
     yield
     server.shutdown()
     server.server_close()
