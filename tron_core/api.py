@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from pydantic import BaseModel
 
 from tron_core.job import Artifact, Job, JobEvent, JobRequest, Role, StoredReply
+from tron_core.sessions import WorkerAccess
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -40,11 +41,20 @@ class ArtifactAccess(Protocol):
         owner: str | None = None,
         role: Role = Role.RESULT,
         job: str | None = None,
+        attempt: int | None = None,
     ) -> Artifact:
-        """Store ``data``; the media type is sniffed. Raises TooLarge over ``limits.upload_bytes``."""
+        """Store ``data``; the media type is sniffed. With ``attempt`` it may be named in that attempt's result, under a
+        ``name`` of its own. Raises TooLarge over ``limits.upload_bytes``, Conflict where the attempt has other bytes
+        of that name."""
 
     async def open(self, artifact_id: str) -> tuple[Artifact, AsyncIterator[bytes]]:
         """An artifact and its bytes; raises NotFound."""
+
+    async def for_job(self, job: str) -> Sequence[Artifact]:
+        """Everything that was stored for a job."""
+
+    async def remove(self, ids: Collection[str]) -> None:
+        """Remove artifacts, bytes and rows; those that are gone already are no error."""
 
 
 class SettingsAccess(Protocol):
@@ -69,8 +79,23 @@ class HookAccess(Protocol):
         """The first answer, None where nobody has one; raises the TronError that a plugin answers with."""
 
 
+class CredentialAccess(Protocol):
+    """Credentials, at the plugin's own doors: those that were made for them, which are good nowhere else and keep their
+    refresh token, and the hub's. Experimental."""
+
+    async def authenticate(self, access_token: str | None) -> Grant:
+        """Who holds an access token; raises Unauthorized."""
+
+    async def by_api_key(self, client_id: str, api_key: str) -> Mapping[str, Any]:
+        """A token block, as in ``auth.json``, for an api key; earlier tokens stay valid. Raises Unauthorized."""
+
+    async def by_refresh_token(self, refresh_token: str) -> Mapping[str, Any]:
+        """A token block for a refresh token, which stays as it is where the credential is the plugin's, and is spent
+        by it where it is the hub's own. Raises Unauthorized."""
+
+
 class App(Protocol):
-    """What a plugin may use of the hub. One object per plugin."""
+    """What a plugin may use of the hub. One object per plugin. ``workers`` and ``credentials`` are experimental."""
 
     plugin: str
     folder: Path
@@ -79,12 +104,17 @@ class App(Protocol):
     artifacts: ArtifactAccess
     settings: SettingsAccess
     hooks: HookAccess
+    workers: WorkerAccess
+    credentials: CredentialAccess
 
     def config(self, model: type[M]) -> M:
         """The plugin's own ``[plugins.NAME]`` section as ``model``."""
 
     async def submit(self, request: JobRequest) -> Job:
         """Submit a job; raises Refused, InvalidParams or TooMany."""
+
+    async def job(self, job: str) -> Job:
+        """A job by its id; raises NotFound."""
 
     def choices(self, capability: str, field: str) -> Sequence[str]:
         """What ``field`` may be now: what the plugin knows and what connected workers announced."""
@@ -115,6 +145,7 @@ class Message:
     mentions_bot: bool = False
     attachments: tuple[Artifact, ...] = ()
     roles: frozenset[str] = frozenset()
+    requester_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +220,8 @@ class Grant:
 class WorkerProtocol(Protocol):
     """A wire protocol for workers. ``subprotocol`` None is the one for connections that name none.
 
-    ``max_size`` in bytes a frame, ``ping_interval`` and ``ping_timeout`` in seconds (None: no pings).
+    ``max_size`` in bytes a frame, ``ping_interval`` and ``ping_timeout`` in seconds (None: no pings). A protocol of a
+    plugin's own verifies credentials with ``app.credentials`` and registers workers with ``app.workers``.
     """
 
     subprotocol: str | None
@@ -198,7 +230,10 @@ class WorkerProtocol(Protocol):
     ping_timeout: float | None
 
     async def authenticate(self, headers: Mapping[str, str], address: str) -> Grant:
-        """Verify before the upgrade; raises Unauthorized (HTTP 401) or Forbidden (403)."""
+        """Verify before the upgrade; raises Unauthorized (HTTP 401) or Forbidden (403). It has 45 seconds, so that a
+        refusal may be slow."""
 
     def serve(self, connection: Any, grant: Grant) -> Awaitable[None]:
-        """Speak with the worker until the connection ends."""
+        """Speak with the worker until the connection ends. ``connection`` is a ``ServerConnection`` of the library
+        websockets, with ``address`` and ``base_url`` (where the worker dialled, without a port) and ``hang_up(code,
+        reason)``, which closes it whether or not the other end says goodbye."""

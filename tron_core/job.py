@@ -191,12 +191,20 @@ class StoredReply:
     actions: Sequence[StoredAction] = ()
 
 
+BESIDE = "beside"
+"""In a target's address: the frontend shows the job in a message of its own, from the moment it is queued."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where a reply goes: the frontend's name and what that frontend needs to find the place again (JSON)."""
 
     frontend: str
     address: Mapping[str, Any] = field(default_factory=dict)
+
+    def beside(self) -> Target:
+        """The target of a further job whose reply stands beside this one's, as a message of its own."""
+        return Target(self.frontend, {**self.address, BESIDE: True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +239,9 @@ class JobRequest:
 
     ``params`` are the given fields alone (what is missing is filled from settings and defaults); ``lenient`` says
     that they come from text (Discord, a command line), so that ``"30"`` is a fine int. ``target`` is where the reply
-    goes, None where the requester reads it (REST). ``parent`` is the job whose action this follows.
+    goes, None where the requester reads it (REST). ``parent`` is the job whose action this follows. ``admin`` says
+    whether the requester may administer the guild where this is asked, or without a guild, the hub; ``nsfw`` whether
+    adult content may be shown there (an age-restricted channel, unless the guild's rules forbid it).
     """
 
     capability: str
@@ -245,6 +255,8 @@ class JobRequest:
     lenient: bool = False
     idempotency_key: str | None = None
     parent: str | None = None
+    admin: bool = False
+    nsfw: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tron_core.api import ArtifactAccess, DatabaseAccess, HookAccess, SettingsAccess
-from tron_core.errors import NotFound
+from tron_core.api import ArtifactAccess, CredentialAccess, DatabaseAccess, Grant, HookAccess, SettingsAccess
+from tron_core.auth.errors import InvalidGrant
+from tron_core.errors import Forbidden, NotFound, Unauthorized
 from tron_core.frontends import setting_keys
+from tron_core.hub.plugin_sessions import PluginWorkers
 from tron_core.job import Artifact, Job, JobRequest, Role
 from tron_core.plugins import Plugins
 from tron_core.services import Services
+from tron_core.sessions import WorkerAccess
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,11 +34,18 @@ class PluginArtifacts:
         owner: str | None = None,
         role: Role = Role.RESULT,
         job: str | None = None,
+        attempt: int | None = None,
     ) -> Artifact:
-        return await self._services.artifacts.put(name, data, owner=owner, role=role, job=job)
+        return await self._services.artifacts.put(name, data, owner=owner, role=role, job=job, attempt=attempt)
 
     async def open(self, artifact_id: str) -> tuple[Artifact, AsyncIterator[bytes]]:
         return await self._services.artifacts.open(artifact_id)
+
+    async def for_job(self, job: str) -> Sequence[Artifact]:
+        return await self._services.artifacts.for_job(job)
+
+    async def remove(self, ids: Collection[str]) -> None:
+        await self._services.artifacts.remove(ids)
 
 
 class PluginSettings:
@@ -58,6 +68,32 @@ class PluginSettings:
         for each in meant:
             each.check(value)
         await self._services.saved_settings.set(requester, self._plugin, field, value)
+
+
+class PluginCredentials:
+    """Credentials at the doors of one plugin, as ``CredentialAccess`` says."""
+
+    def __init__(self, plugin: str, services: Services) -> None:
+        self._plugin = plugin
+        self._services = services
+
+    async def authenticate(self, access_token: str | None) -> Grant:
+        try:
+            principal = await self._services.auth.authenticate(access_token, plugin=self._plugin)
+        except Forbidden as error:
+            raise Unauthorized(error.message) from None
+        return Grant(principal.client_id, principal.username, frozenset(principal.scopes))
+
+    async def by_api_key(self, client_id: str, api_key: str) -> Mapping[str, Any]:
+        auth = self._services.auth
+        return (await auth.grant_client_credentials(client_id, api_key, plugin=self._plugin)).block()
+
+    async def by_refresh_token(self, refresh_token: str) -> Mapping[str, Any]:
+        try:
+            pair = await self._services.auth.renew(refresh_token, plugin=self._plugin)
+        except InvalidGrant as error:
+            raise Unauthorized(error.message, code=error.code) from None
+        return pair.block()
 
 
 class PluginHooks:
@@ -83,6 +119,8 @@ class PluginApp:
         self.artifacts: ArtifactAccess = PluginArtifacts(services)
         self.settings: SettingsAccess = PluginSettings(plugin, services)
         self.hooks: HookAccess = PluginHooks(services.plugins)
+        self.workers: WorkerAccess = PluginWorkers(services.bus)
+        self.credentials: CredentialAccess = PluginCredentials(plugin, services)
         self._services = services
 
     def config(self, model: type[M]) -> M:
@@ -100,6 +138,10 @@ class PluginApp:
     async def submit(self, request: JobRequest) -> Job:
         """Submit a job; raises Refused, InvalidParams or TooMany."""
         return (await self._services.scheduler.submit(request)).job
+
+    async def job(self, job: str) -> Job:
+        """A job by its id; raises NotFound."""
+        return (await self._services.scheduler.get(job)).job
 
     def choices(self, capability: str, field: str) -> Sequence[str]:
         """What ``field`` may be now: what the plugin knows and what connected workers announced."""

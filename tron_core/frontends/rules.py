@@ -39,6 +39,7 @@ RULES: Mapping[str, Rule] = {
     "banned_models": Rule("names", "Models that may not be asked for"),
     "banned_capabilities": Rule("names", "Capabilities that may not be asked for"),
     "nsfw_only": Rule("names", "Capabilities that are for age-restricted channels alone"),
+    "nsfw": Rule("switch", "Adult content in age-restricted channels: on or off (on unless set)"),
     "maxima": Rule("limits", "The most that a field may be: echo.times=3"),
     "max_queued": Rule("number", "Jobs that one member may have waiting"),
     "daily_quota": Rule("number", "Jobs that one member may ask for in 24 hours"),

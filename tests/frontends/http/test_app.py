@@ -11,10 +11,12 @@ import pytest
 from fastapi import APIRouter
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tron_core.auth.principal import Scope
 from tron_core.frontends.http.app import build
 from tron_core.frontends.http.metrics import Metrics
 from tron_core.frontends.http.state import HttpState
 from tron_core.hooks import hookimpl
+from tron_core.http import Admin, User
 from tron_core.plugins import Plugins
 from tron_core.services import Services
 
@@ -181,6 +183,31 @@ async def test_a_plugin_s_routes_stand_below_its_name_for_users(
         client.headers.pop("authorization")
         assert (await client.get("/api/v1/plugins/pinger/ping")).status_code == 401
         assert "/api/v1/plugins/pinger/ping" in (await client.get("/openapi.json")).json()["paths"]
+
+
+class Guarded:
+    """A plugin with a route that wants to know its caller, and one for administrators."""
+
+    @hookimpl
+    def tron_register_routes(self, router: APIRouter) -> None:
+        @router.get("/me")
+        async def me(caller: User) -> dict[str, str]:
+            return {"requester": caller.requester}
+
+        @router.delete("/all", status_code=204)
+        async def delete_all(caller: Admin) -> None: ...
+
+
+async def test_a_plugin_s_route_may_know_its_caller_and_be_for_administrators(
+    state: HttpState, plugins: Plugins, sign_up: Any
+) -> None:
+    plugins.register("guarded", Guarded())
+    async with await client_of(state, (await sign_up("alice")).headers) as client:
+        assert (await client.get("/api/v1/plugins/guarded/me")).json() == {"requester": "api:alice"}
+        refused = await client.delete("/api/v1/plugins/guarded/all")
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    async with await client_of(state, (await sign_up("root", Scope.ADMIN)).headers) as client:
+        assert (await client.delete("/api/v1/plugins/guarded/all")).status_code == 204
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/artifacts/{one}/{two}", "/api/v1/jobs/{anything}", "/"])

@@ -18,7 +18,7 @@ from tron_core.frontends.discord.editor import Editor
 from tron_core.frontends.discord.nonces import nonce_of
 from tron_core.frontends.discord.splitting import LIMIT
 from tron_core.frontends.discord.wording import Shown, changed, sentence
-from tron_core.job import Job, JobEvent, JobState, Target
+from tron_core.job import BESIDE, Job, JobEvent, JobState, Target
 from tron_core.scheduling.views import LiveJob
 
 if TYPE_CHECKING:
@@ -37,13 +37,14 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a card stands or will stand. ``answering`` is the message that it replies to, ``user`` who asked, and
-    whether the card must mention them, as it replies to nothing of theirs."""
+    whether the card must mention them, as it replies to nothing of theirs. ``beside``: it opens by itself."""
 
     channel: int
     message: int | None = None
     answering: int | None = None
     user: int | None = None
     mention: bool = False
+    beside: bool = False
 
     def target(self) -> Target:
         """The place as it is kept with the job."""
@@ -55,8 +56,12 @@ class Place:
     def of(cls, address: Mapping[str, Any]) -> Place:
         """The place that a job's target names; raises UndeliverableError where it names none."""
         try:
-            numbers = {name: int(value) for name, value in address.items() if name != "mention"}
-            return cls(**numbers, mention=bool(address.get("mention")))
+            mention, beside = bool(address.get("mention")), bool(address.get(BESIDE))
+            numbers = {name: int(value) for name, value in address.items() if name not in ("mention", BESIDE)}
+            if beside:
+                numbers.pop("message", None)  # the other job's
+                mention = "answering" not in numbers
+            return cls(**numbers, mention=mention, beside=beside)
         except (TypeError, ValueError) as error:
             raise UndeliverableError(f"{dict(address)} is no place in Discord: {error}") from None
 
@@ -152,11 +157,17 @@ class Cards:
             self._stir(card)
 
     def _restored(self, job: Job) -> Card | None:
-        """The card of a job from before a restart, if its message was posted."""
-        if job.target is None or job.state.over or "message" not in job.target.address:
+        """The card of a job from before a restart, if its message was posted; of one beside another, a new one."""
+        if job.target is None or job.state.over:
             return None
-        card = self._card(job.id, Place.of(job.target.address))
-        card.posted.set_result(card.place.message or 0)
+        place = Place.of(job.target.address)
+        if place.message is None and not place.beside:
+            return None
+        card = self._card(job.id, place)
+        if place.message is None:
+            self.posts.want(place.channel, card)
+        else:
+            card.posted.set_result(place.message)
         return card
 
     def _stir(self, card: Card) -> None:

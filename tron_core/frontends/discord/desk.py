@@ -63,20 +63,23 @@ class Desk:
     ) -> LiveJob:
         """Make a job; raises TronError. ``values`` may be as text."""
         await self.check(caller, capability)
-        return await self.services.scheduler.submit(self.request(caller, capability, values, place, parent=parent))
+        return await self.services.scheduler.submit(
+            await self.request(caller, capability, values, place, parent=parent)
+        )
 
     async def act(self, caller: Caller, job: str, number: int, place: Place) -> LiveJob:
         """Follow an action of a job's reply; raises TronError."""
         done = await self.services.scheduler.get(job)
         actions = done.job.reply.actions if done.job.reply else ()
         await self.check(caller, actions[number].capability if number < len(actions) else done.job.capability)
-        request = self.request(caller, done.job.capability, {}, place, parent=job)
+        request = await self.request(caller, done.job.capability, {}, place, parent=job)
         return await self.services.scheduler.act(job, number, request)
 
-    def request(
+    async def request(
         self, caller: Caller, capability: str, values: Mapping[str, Any], place: Place, *, parent: str | None = None
     ) -> JobRequest:
         """What the scheduler is handed."""
+        found = await self.rules_of(caller.guild)
         return JobRequest(
             capability=capability,
             params=values,
@@ -87,6 +90,8 @@ class Desk:
             roles=caller.roles,
             lenient=True,
             parent=parent,
+            admin=rules.is_admin(found, caller),
+            nsfw=rules.allows_nsfw(found, caller),
         )
 
     async def with_files(

@@ -51,6 +51,11 @@ def check_params(rules: Mapping[str, Any], capability: str, params: Mapping[str,
             raise Refused(f"{field} ({value:g}): at most {most:g} on this server.", code="above_maximum")
 
 
+def allows_nsfw(rules: Mapping[str, Any], caller: Caller) -> bool:
+    """Whether adult content may be shown where the caller asks."""
+    return caller.nsfw and bool(rules.get("nsfw", True))
+
+
 def is_admin(rules: Mapping[str, Any], caller: Caller) -> bool:
     """Whether the caller may change the guild's rules."""
     return caller.admin or bool(caller.roles & set(rules.get("admin_roles", ())))
