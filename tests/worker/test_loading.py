@@ -97,6 +97,19 @@ def test_a_section_for_an_executor_without_settings_is_refused(monkeypatch: pyte
     assert reasons(offer)["plain"] == "[executors.plain]: this plugin takes no settings, but has speed"
 
 
+def test_an_executor_may_share_the_section_of_another_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sing(Speak):
+        capability = "sing"
+        section = "speaking"
+
+    plugins = [found(monkeypatch, "singing", [Sing()]), found(monkeypatch, "speaking", [Speak()])]
+    offer = load_offer({"speaking": {"voice": "bert"}}, plugins)
+    assert offer.announced["sing"].choices == offer.announced["speak"].choices == {"voice": ("bert",)}
+    assert {offered.section for offered in offer.executors.values()} == {"speaking"}
+    assert "executors.speaking.threads = 0" in reasons(load_offer({"speaking": {"threads": 0}}, plugins))["singing"]
+    assert reasons(offer) == {}
+
+
 def test_one_plugins_fault_leaves_the_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     plugins = [
         found(monkeypatch, "exits", SystemExit(3)),

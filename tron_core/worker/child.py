@@ -85,7 +85,7 @@ class ExecutorProcess:
                     self._send(Failed(kind=ErrorKind.INTERNAL, message=_not_offered(run, offer), retryable=True))
                     continue
                 ended = self._run(offered, run, loop)
-                self._say_changes(offer, offered.plugin)
+                self._say_changes(offer, offered.section)
                 self._outbox.send(ended)
 
     def _run(self, offered: Offered, run: Run, loop: asyncio.Runner) -> Ended:
@@ -109,9 +109,9 @@ class ExecutorProcess:
             if self._ctx is not None and serial == self._serial:
                 self._ctx.cancel()
 
-    def _say_changes(self, offer: Offer, plugin: str) -> None:
+    def _say_changes(self, offer: Offer, section: str) -> None:
         for capability, offered in offer.executors.items():
-            if offered.plugin != plugin:
+            if offered.section != section:
                 continue
             try:
                 announced = offered.refreshed(offer.announced[capability])

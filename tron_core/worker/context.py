@@ -127,6 +127,9 @@ class Executor:
 
     capability: ClassVar[str]
     config: ClassVar[type[BaseModel] | None] = None
+    section: ClassVar[str | None] = None
+    """The plugin whose section ``config`` is for, where that is another one than this executor's: executors that use
+    the same models are configured once, and what one of them loads is announced for all."""
     options: Any = None
     model_packages: ClassVar[Sequence[ModelPackage]] = ()
     """Where this executor's weights can be had as packages; shown by ``tron models list``."""

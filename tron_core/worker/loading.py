@@ -38,6 +38,11 @@ class Offered:
     executor: Executor
     params: type[Params] | None
 
+    @property
+    def section(self) -> str:
+        """The section of worker.toml that configures it."""
+        return self.executor.section or self.plugin
+
     def announce(self) -> Announced:
         """What it has now."""
         return Announced(
@@ -65,10 +70,10 @@ class Offer:
     def ready(self) -> Ready:
         return Ready(capabilities=dict(self.announced), left_out=tuple(self.left_out))
 
-    def add(self, plugin: str, executor: Executor, section: Mapping[str, Any]) -> None:
+    def add(self, plugin: str, executor: Executor, sections: Mapping[str, Mapping[str, Any]]) -> None:
         """Offer ``executor``; whatever it raises leaves it out, with the reason."""
         try:
-            offered = _offered(plugin, executor, section)
+            offered = _offered(plugin, executor, sections)
             taken = self.executors.get(executor.capability)
             if taken is not None:
                 raise UnusableExecutor(f"{executor.capability}: the plugin {taken.plugin} executes it already")
@@ -100,7 +105,7 @@ def load_offer(sections: Mapping[str, Mapping[str, Any]], found: Sequence[Found]
             offer.leave_out(plugin.name, f"cannot be loaded: {type(error).__name__}: {error}")
             continue
         for executor in executors:
-            offer.add(plugin.name, executor, sections.get(plugin.name, {}))
+            offer.add(plugin.name, executor, sections)
     for name in sorted(set(sections) - {plugin.name for plugin in found}):
         offer.leave_out(name, f"[executors.{name}] is in worker.toml, but no installed plugin has that name")
     return offer
@@ -114,26 +119,27 @@ def register_executors(point: EntryPoint) -> Sequence[Executor]:
     return [executor for answer in registry.hook.tron_register_executors() for executor in answer]
 
 
-def _offered(plugin: str, executor: Executor, section: Mapping[str, Any]) -> Offered:
+def _offered(plugin: str, executor: Executor, sections: Mapping[str, Mapping[str, Any]]) -> Offered:
     if not isinstance(executor, Executor):
         raise UnusableExecutor(f"tron_register_executors returned {executor!r}, which is no tron_core.worker.Executor")
-    executor.options = _options(plugin, executor, section)
+    name = executor.section or plugin
+    executor.options = _options(name, executor, sections.get(name, {}))
     reason = executor.unavailable()
     if reason is not None:
         raise UnusableExecutor(f"{executor.capability}: {reason}")
     return Offered(plugin, executor, params_class(executor))
 
 
-def _options(plugin: str, executor: Executor, section: Mapping[str, Any]) -> BaseModel | None:
+def _options(name: str, executor: Executor, section: Mapping[str, Any]) -> BaseModel | None:
     if executor.config is None:
         if section:
-            raise UnusableExecutor(f"[executors.{plugin}]: this plugin takes no settings, but has {_names(section)}")
+            raise UnusableExecutor(f"[executors.{name}]: this plugin takes no settings, but has {_names(section)}")
         return None
     try:
         return validate(
             executor.config,
             section,
-            prefix=f"executors.{plugin}",
+            prefix=f"executors.{name}",
             source="worker.toml",
             folder=Path(),
             extra="forbid",
