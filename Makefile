@@ -6,16 +6,22 @@ BIN    := $(VENV)/bin
 TESTS_AT_ONCE ?= 2
 STAMP  := $(VENV)/.installed
 
+# The environment of the executors on torch, which `install` leaves out: it is large.
+WORKERS       := .venv-workers
+WORKERS_STAMP := $(WORKERS)/.installed
+# Where pip looks for torch beside its own places; PyPI's torch for Linux brings gigabytes of CUDA along.
+TORCH_INDEX ?=
+
 # What decides the content of the environment; a newer one of these makes `install` run again.
 INPUTS := pyproject.toml uv.lock $(wildcard plugins/*/pyproject.toml)
 # The version of uv is the lock's own, so that the lock is read by the program that wrote it.
 UV_VERSION = $(shell sed -n '/^name = "uv"$$/{n;s/version = "\(.*\)"/\1/p;}' uv.lock)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo run test lint format docs bench clean
+.PHONY: help install demo run test test-workers lint format docs bench clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
 
 install: $(STAMP) ## create .venv with the core, all plugins, tools and the demo's CPU backends
 
@@ -40,6 +46,18 @@ run: install ## keep a hub and a worker up, and print where to ask
 test: install ## the tests of the core and of the plugins, but the slow ones, which .ci/run adds
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal -m "not slow"
 
+test-workers: $(WORKERS_STAMP) ## the tests of the executors on torch, in an environment of their own: .venv-workers
+	$(WORKERS)/bin/pytest -m workers $(shell grep -rl --include='test_*.py' 'mark.workers' plugins/*/tests)
+
+# What the lock names too has the lock's version.
+$(WORKERS_STAMP): $(STAMP) requirements-workers.txt
+	@$(WORKERS)/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(BIN)/python -m venv --clear $(WORKERS)
+	$(BIN)/uv export --frozen --quiet --no-hashes --no-header --no-annotate --no-emit-workspace --output-file $(WORKERS)/constraints.txt
+	$(WORKERS)/bin/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
+	  --constraint $(WORKERS)/constraints.txt --requirement requirements-workers.txt \
+	  --editable '.[hub]' --editable 'plugins/bark[worker,bark]' --editable 'plugins/stable-diffusion[demo,worker]'
+	@touch $@
+
 lint: install ## ruff, mypy --strict, and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -57,4 +75,4 @@ bench: install ## throughput and latency as ratios to floors measured in the sam
 	$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and everything that a target made
-	rm -rf $(VENV) site dist tron-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(WORKERS) site dist tron-demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
