@@ -23,6 +23,7 @@ from tron_core.storage.migrations import Applied, Current, Drift
 from tron_core.storage.tables import metadata
 
 ROOT = Path(__file__).parents[2]
+REVISIONS = ("0001", "0002", "0003", "0004")
 
 REVISION = """
 import sqlalchemy as sa
@@ -98,9 +99,9 @@ def tables(url: str) -> set[str]:
 
 def test_an_empty_database_gets_every_table_of_the_core_and_no_more(database_url: str, tmp_path: Path) -> None:
     assert not database_url.startswith("sqlite") or not migrations.is_current(database_url, tmp_path)
-    assert migrations.upgrade(database_url, tmp_path) == [Applied("core", ("0001", "0002", "0003"))]
+    assert migrations.upgrade(database_url, tmp_path) == [Applied("core", REVISIONS)]
     assert tables(database_url) == {*metadata.tables, "tron_version"}
-    assert migrations.current(database_url, tmp_path) == [Current("core", "0003", "0003")]
+    assert migrations.current(database_url, tmp_path) == [Current("core", REVISIONS[-1], REVISIONS[-1])]
     assert migrations.is_current(database_url, tmp_path)
     assert migrations.check(database_url, tmp_path) == []
 
@@ -111,10 +112,10 @@ def test_upgrading_again_does_nothing(database_url: str, tmp_path: Path) -> None
 
 
 def test_before_the_first_upgrade_everything_is_outdated(mariadb_url: str, tmp_path: Path) -> None:
-    assert migrations.current(mariadb_url, tmp_path) == [Current("core", None, "0003")]
+    assert migrations.current(mariadb_url, tmp_path) == [Current("core", None, REVISIONS[-1])]
     assert not migrations.is_current(mariadb_url, tmp_path)
     (drift,) = migrations.check(mariadb_url, tmp_path)
-    assert drift == Drift("core", "at revision none, the newest is 0003; run `tron db upgrade`")
+    assert drift == Drift("core", f"at revision none, the newest is {REVISIONS[-1]}; run `tron db upgrade`")
 
 
 def test_an_interrupted_first_migration_is_taken_up_again(database_url: str, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_drift_of_the_core_is_named(database_url: str, tmp_path: Path) -> None:
 def test_a_plugins_tables_are_made_without_importing_it(database_url: str, tmp_path: Path, install: Install) -> None:
     install("my-notes")
     applied = migrations.upgrade(database_url, tmp_path)
-    assert applied == [Applied("core", ("0001", "0002", "0003")), Applied("my-notes", ("my_notes1",))]
+    assert applied == [Applied("core", REVISIONS), Applied("my-notes", ("my_notes1",))]
     assert {"my_notes_notes", "tron_my_notes_version"} < tables(database_url)
     assert migrations.check(database_url, tmp_path) == []
     assert "tron_plugin_my_notes" not in sys.modules

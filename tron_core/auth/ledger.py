@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
@@ -66,6 +66,7 @@ _BY_ACCESS = (
         tokens.c.revoked_at,
         credentials.c.revoked_at.label("credential_revoked_at"),
         credentials.c.expires_at,
+        credentials.c.plugin,
         users.c.id.label("user_id"),
         users.c.username,
         users.c.banned_at,
@@ -84,15 +85,18 @@ def principal_of(connection: Connection, access_token: str, now: float) -> Princ
         raise Unauthorized("The user of this access token is banned", code="banned")
     if now >= row.access_expires_at or _is_past(row.expires_at, now):
         raise Unauthorized("This access token has expired; refresh it, or use the api key", code="token_expired")
-    return Principal(row.client_id, row.user_id, row.username, split_scopes(row.scopes))
+    return Principal(row.client_id, row.user_id, row.username, split_scopes(row.scopes), plugin=row.plugin)
 
 
 LOGIN_PREFIX = "login-"
 """Begins the client_id of a login, whose api key nobody knows."""
 
 
-def add_credential(connection: Connection, user: User, now: float, *, prefix: str = "") -> ApiKey:
-    """A new client_id, which begins with ``prefix``, with its api key for ``user``."""
+def add_credential(
+    connection: Connection, user: User, now: float, *, prefix: str = "", plugin: str | None = None
+) -> ApiKey:
+    """A new client_id, which begins with ``prefix``, with its api key for ``user``; ``plugin`` names the one whose
+    doors alone take it."""
     made = ApiKey(client_id=prefix + uuid.uuid4().hex, api_key=new_secret(API_KEY_PREFIX), user_id=user.id)
     connection.execute(
         insert(credentials).values(
@@ -102,17 +106,21 @@ def add_credential(connection: Connection, user: User, now: float, *, prefix: st
             scopes=join_scopes(user.scope.granted),
             created_at=now,
             expires_at=made.expires_at,
+            plugin=plugin,
         )
     )
     return made
 
 
-def grant_by_api_key(connection: Connection, client_id: str, api_key: str, now: float) -> TokenPair:
-    """A new pair, in a family of its own, for the holder of an api key; raises Unauthorized."""
+def grant_by_api_key(
+    connection: Connection, client_id: str, api_key: str, now: float, *, plugin: str | None = None
+) -> TokenPair:
+    """A new pair, in a family of its own, for the holder of an api key, at the hub's own door or at that of
+    ``plugin``; raises Unauthorized."""
     holder = _holder(connection, client_id)
     stored = holder.api_key_hash if holder is not None else bytes(32)
     right = hmac.compare_digest(stored, digest(api_key))
-    if holder is None or not right or not _is_usable(holder, now):
+    if holder is None or not right or not _is_usable(holder, now) or holder.plugin not in (None, plugin):
         raise Unauthorized("No such client_id with that api key, or it is no longer valid", code="invalid_client")
     connection.execute(update(credentials).where(credentials.c.client_id == client_id).values(last_used_at=now))
     return issue(connection, holder.client_id, holder.user_id, split_scopes(holder.scopes), str(ULID()), now)
@@ -160,7 +168,7 @@ def refresh(connection: Connection, refresh_token: str, now: float) -> tuple[Ver
     """
     row = connection.execute(select(tokens).where(tokens.c.refresh_hash == digest(refresh_token))).first()
     holder = None if row is None else _holder(connection, row.client_id)
-    if row is None or holder is None:
+    if row is None or holder is None or holder.plugin is not None:
         raise InvalidGrant("This refresh token is not valid; use the api key")
     verdict = judge(_refreshing(connection, row), now)
     if verdict.grants and not _is_usable(holder, now):
@@ -174,6 +182,21 @@ def refresh(connection: Connection, refresh_token: str, now: float) -> tuple[Ver
     )
     pair = issue(connection, row.client_id, holder.user_id, split_scopes(row.scopes), row.family, now)
     return verdict, pair, row.client_id
+
+
+def renew(connection: Connection, refresh_token: str, plugin: str, now: float) -> TokenPair | None:
+    """A new access token beside a refresh token that stays, for a credential of ``plugin``; None where the credential
+    is nobody's but the hub's own. Its 30 days begin anew. Raises InvalidGrant."""
+    row = connection.execute(select(tokens).where(tokens.c.refresh_hash == digest(refresh_token))).first()
+    holder = None if row is None else _holder(connection, row.client_id)
+    if row is not None and holder is not None and holder.plugin is None:
+        return None
+    usable = row is not None and row.revoked_at is None and now < row.refresh_expires_at
+    if row is None or holder is None or not usable or holder.plugin != plugin or not _is_usable(holder, now):
+        raise InvalidGrant("This refresh token is not valid; use the api key")
+    connection.execute(update(tokens).where(tokens.c.id == row.id).values(refresh_expires_at=now + REFRESH_SECONDS))
+    pair = issue(connection, row.client_id, holder.user_id, split_scopes(row.scopes), row.family, now)
+    return replace(pair, refresh_token=refresh_token)
 
 
 def revoke_token(connection: Connection, token_id: int, now: float) -> str:

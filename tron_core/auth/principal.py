@@ -24,13 +24,14 @@ class Scope(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A verified caller: its credential, its user, its scopes; ``frontend`` is ``console`` for who speaks with the
-    token of ``run.json``."""
+    token of ``run.json``; ``plugin`` names the one whose doors alone take the credential."""
 
     client_id: str
     user_id: int
     username: str
     scopes: frozenset[Scope]
     frontend: str = "api"
+    plugin: str | None = None
 
     @property
     def requester(self) -> str:

@@ -18,7 +18,7 @@ from tron_core.auth.principal import Principal, Scope
 from tron_core.auth.tokens import ACCESS_PREFIX, TokenPair, Verdict, digest, iso, new_secret
 from tron_core.auth.users import LOCAL_USERNAME, User
 from tron_core.clock import Clock
-from tron_core.errors import Conflict, NotFound, Unauthorized
+from tron_core.errors import Conflict, Forbidden, NotFound, Refused, Unauthorized
 
 RevocationListener = Callable[[str], None]
 """Called on the event loop with the client_id of a credential that ended; must not block."""
@@ -110,28 +110,33 @@ class Auth:
 
     # Credentials and tokens
 
-    async def create_client_tokens(self, username: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def create_client_tokens(
+        self, username: str, *, plugin: str | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
         """A new credential for a user with a first pair of tokens, as the api key block and the token block of
-        ``auth.json``. The secrets are shown here and never again; earlier ones stay valid. Raises NotFound,
-        Conflict (banned)."""
+        ``auth.json``. The secrets are shown here and never again; earlier ones stay valid. One for the doors of
+        ``plugin`` is a worker's. Raises NotFound, Conflict (banned), Refused (no worker)."""
         now = self._clock.now()
 
         def create(c: Any) -> tuple[ledger.ApiKey, TokenPair]:
             user = users.get(c, username)
             if user.banned_at is not None:
                 raise Conflict(f"The user {username!r} is banned: unban them first", code="banned")
-            key = ledger.add_credential(c, user, now)
-            return key, ledger.grant_by_api_key(c, key.client_id, key.api_key, now)
+            if plugin is not None and user.scope is not Scope.WORKER:
+                raise Refused(f"username: {username!r} is no worker's; make one with `tron create-worker-user`")
+            key = ledger.add_credential(c, user, now, plugin=plugin)
+            return key, ledger.grant_by_api_key(c, key.client_id, key.api_key, now, plugin=plugin)
 
         key, pair = await self._database.write(create)
         expires = None if key.expires_at is None else iso(key.expires_at)
         block = {"api_key": key.api_key, "client_id": key.client_id, "user_id": key.user_id, "expires": expires}
         return block, pair.block()
 
-    async def grant_client_credentials(self, client_id: str, api_key: str) -> TokenPair:
-        """OAuth 2 ``client_credentials``: a new pair for an api key; raises Unauthorized (``invalid_client``)."""
+    async def grant_client_credentials(self, client_id: str, api_key: str, *, plugin: str | None = None) -> TokenPair:
+        """OAuth 2 ``client_credentials``: a new pair for an api key, at the hub's own door or at that of ``plugin``;
+        raises Unauthorized (``invalid_client``)."""
         now = self._clock.now()
-        return await self._database.write(lambda c: ledger.grant_by_api_key(c, client_id, api_key, now))
+        return await self._database.write(lambda c: ledger.grant_by_api_key(c, client_id, api_key, now, plugin=plugin))
 
     async def grant_password(self, username: str, password: str) -> TokenPair:
         """A first pair for a login: a credential of its own without an api key, so that ending one login ends no
@@ -153,16 +158,26 @@ class Auth:
             raise InvalidGrant(f"This refresh token is {_SPENT.get(verdict, verdict)}; use the api key")
         return pair
 
-    async def authenticate(self, access_token: str | None) -> Principal:
-        """Who holds an access token; raises Unauthorized where it is missing, unknown, expired or revoked, or its
-        user is banned."""
+    async def renew(self, refresh_token: str, *, plugin: str) -> TokenPair:
+        """A new access token at a door of ``plugin``. A credential of its own keeps the refresh token, for clients
+        that cannot follow a rotation; any other gets a new pair, as ``grant_refresh`` says. Raises InvalidGrant."""
+        now = self._clock.now()
+        pair = await self._database.write(lambda c: ledger.renew(c, refresh_token, plugin, now))
+        return await self.grant_refresh(refresh_token) if pair is None else pair
+
+    async def authenticate(self, access_token: str | None, *, plugin: str | None = None) -> Principal:
+        """Who holds an access token, at the hub's own door or at that of ``plugin``; raises Unauthorized where it is
+        missing, unknown, expired or revoked, or its user is banned, Forbidden where it is good at other doors."""
         if not access_token:
             raise Unauthorized("An access token is needed", code="token_missing")
         local = self._local.get(digest(access_token))
         if local is not None:
             return local
         now = self._clock.now()
-        return await self._database.read(lambda c: ledger.principal_of(c, access_token, now))
+        principal = await self._database.read(lambda c: ledger.principal_of(c, access_token, now))
+        if principal.plugin not in (None, plugin):
+            raise Forbidden(f"This credential is good at the doors of the plugin {principal.plugin} alone")
+        return principal
 
     def grant_local(self) -> str:
         """An administrator's token for ``run.json``: kept in memory, valid until this hub ends."""

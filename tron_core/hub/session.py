@@ -32,8 +32,6 @@ from tron_core.scheduling.messages import (
     Assign,
     AttemptSettled,
     CloseSession,
-    Held,
-    Offer,
     TellFault,
     ToScheduler,
     ToSession,
@@ -43,6 +41,7 @@ from tron_core.scheduling.messages import (
     WorkerGone,
     WorkerStatus,
 )
+from tron_core.sessions import Held, Offer
 
 SILENT_INTERVALS = 3
 """Heartbeat intervals without a frame after which a session is suspect."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tron_core import sessions
 from tron_core.hub.protocol import (
     AboutAttempt,
     Announced,
@@ -80,7 +81,7 @@ def connected(session: str, client_id: str, protocol: str, base_url: str, hello:
     )
 
 
-def status(session: str, message: Status, offers: Mapping[str, bus.Offer]) -> bus.WorkerStatus:
+def status(session: str, message: Status, offers: Mapping[str, sessions.Offer]) -> bus.WorkerStatus:
     """What changed on a worker, for the scheduler: ``offers`` are those of before, and the new ones are whole. A
     capability that the hello did not name is no offer, and stays out."""
     changed = {
@@ -101,7 +102,7 @@ def hardware(message: Hardware) -> Mapping[str, Any]:
     return message.model_dump(mode="json", exclude_none=True)
 
 
-def held(attempts: tuple[bus.Held, ...]) -> tuple[Held, ...]:
+def held(attempts: tuple[sessions.Held, ...]) -> tuple[Held, ...]:
     """Attempts as the wire names them."""
     return tuple(Held(job=job, attempt=attempt) for job, attempt in attempts)
 
@@ -134,11 +135,11 @@ def to_worker(message: ToWorker) -> Message:
             return Rejected(code=code, message=text)
 
 
-def _offer(announced: Announced) -> bus.Offer:
-    return bus.Offer(announced.models, announced.loaded, announced.choices)
+def _offer(announced: Announced) -> sessions.Offer:
+    return sessions.Offer(announced.models, announced.loaded, announced.choices)
 
 
-def _changed(offer: bus.Offer, message: Status, name: str) -> bus.Offer:
+def _changed(offer: sessions.Offer, message: Status, name: str) -> sessions.Offer:
     loaded = message.loaded.get(name, offer.loaded)
     return replace(offer, loaded=loaded, choices={**offer.choices, **message.choices.get(name, {})})
 

@@ -13,13 +13,13 @@ from tron_core.scheduling.board import Board, Entry, Inputs, Lease
 from tron_core.scheduling.dispatcher import Dispatcher
 from tron_core.scheduling.fencing import Fencing
 from tron_core.scheduling.messages import (
+    Assign,
     AttemptError,
     AttemptPartial,
     AttemptProgress,
     AttemptResult,
     AttemptUpload,
     CloseSession,
-    Held,
     InputFileRef,
     TellFault,
     ToScheduler,
@@ -33,6 +33,7 @@ from tron_core.scheduling.messages import (
 )
 from tron_core.scheduling.roster import HUB_WORKER, Worker
 from tron_core.scheduling.settlement import Settlement
+from tron_core.sessions import Held
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.workers import remember_worker
 
@@ -107,8 +108,10 @@ class Connections:
         if old is not None:
             reason = "the same worker connected again"
             board.bus.send(session_address(old), CloseSession(TAKEN_OVER, reason))
-        resume, abandon = self._divide(worker, hello.holding)
-        board.send(worker, Welcomed(resume, abandon))
+        holding = tuple(worker.held) if hello.holding is None else hello.holding
+        resume, abandon = self._divide(worker, holding)
+        again = tuple(self._again(held) for held in resume) if hello.holding is None else ()
+        board.send(worker, Welcomed(resume, abandon, again))
         for held in list(worker.held):
             if held not in resume:
                 self._lose(worker, held, Outcome.LOST, "the worker came back without it")
@@ -143,6 +146,12 @@ class Connections:
                 resume.append(held)
         return tuple(resume), tuple(abandon)
 
+    def _again(self, held: Held) -> Assign:
+        """What a worker goes on with, for a session that has not kept it."""
+        entry = self._board.entries[held[0]]
+        left = max(0.0, (entry.job.started_at or 0.0) + entry.deadline_seconds - self._board.clock.now())
+        return Assign(*held, entry.job.capability, entry.job.params, (), left)
+
     async def _remember(self, hello: WorkerConnected, now: float) -> None:
         await self._board.database.write(
             lambda connection: remember_worker(
@@ -152,6 +161,7 @@ class Connections:
                 protocol=hello.protocol,
                 software=hello.software,
                 hardware=hello.hardware,
+                grace=hello.grace,
                 now=now,
             )
         )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tron_core.job import ErrorKind, Metrics, Progress
+from tron_core.sessions import Held, Offer
 
 SCHEDULER = "scheduler"
 EVENTS = "events"
@@ -23,22 +24,10 @@ def session_address(session: str) -> str:
     return f"session:{session}"
 
 
-Held = tuple[str, int]
-"""(job, attempt)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """What a worker offers for one capability."""
-
-    models: tuple[str, ...] = ()
-    loaded: tuple[str, ...] = ()
-    choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class WorkerConnected:
-    """A worker said hello. ``base_url`` is what the worker dialled, for URLs that it can reach; ``grace`` overrides
+    """A worker said hello. ``holding`` None: its protocol does not say, so it holds what is leased to it.
+    ``base_url`` is what the worker dialled, for URLs that it can reach; ``grace`` overrides
     ``scheduling.resume_grace`` (seconds) for protocols with rules of their own."""
 
     session: str
@@ -49,7 +38,7 @@ class WorkerConnected:
     offers: Mapping[str, Offer]
     slots: int
     hardware: Mapping[str, Any]
-    holding: tuple[Held, ...] = ()
+    holding: tuple[Held, ...] | None = ()
     base_url: str = ""
     grace: float | None = None
 
@@ -142,10 +131,12 @@ ToScheduler = (
 
 @dataclass(frozen=True, slots=True)
 class Welcomed:
-    """The worker is registered; ``resume`` and ``abandon`` divide what it held."""
+    """The worker is registered; ``resume`` and ``abandon`` divide what it held. ``again`` says what there is to go on
+    with, to a session that did not say what its worker holds."""
 
     resume: tuple[Held, ...] = ()
     abandon: tuple[Held, ...] = ()
+    again: tuple[Assign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

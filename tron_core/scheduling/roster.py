@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tron_core.capability import Requirements
-from tron_core.scheduling.messages import Held, Offer, WorkerConnected
+from tron_core.scheduling.messages import WorkerConnected
 from tron_core.scheduling.policy import ClassKey
 from tron_core.scheduling.views import WorkerState, WorkerView
+from tron_core.sessions import Held, Offer
 
 HUB_WORKER = "hub"
 """The name of the in-process worker, for capabilities that run on the hub."""
@@ -156,7 +157,8 @@ class Roster:
         if worker.grace_timer is not None:
             worker.grace_timer.cancel()
             worker.grace_timer = None
-        worker.forget_ending(but=hello.holding)
+        if hello.holding is not None:
+            worker.forget_ending(but=hello.holding)
         self._by_session[hello.session] = worker
         return worker, old
 

@@ -45,7 +45,7 @@ from tron_core.storage.deliveries import NewDelivery
 from tron_core.storage.job_queries import OpenJob, find_repeat, load_open, recent_timings
 from tron_core.storage.jobs import NewJob, insert_jobs, retry_job, set_target
 from tron_core.storage.saved_settings import SavedSettings
-from tron_core.storage.workers import draining_workers, set_draining
+from tron_core.storage.workers import draining_workers, grace_times, set_draining
 
 STOP_SECONDS = 10.0
 """Seconds for which a stop waits for what is being written."""
@@ -131,6 +131,7 @@ class Scheduler:
         board, self._frontends = self._board, frontends
         await board.bus.lead()
         board.roster.draining_names = await board.database.read(draining_workers)
+        graces = await board.database.read(grace_times)
         for capability, model, name, seconds, load in await board.database.read(recent_timings):
             board.estimates.measured(capability, model, name, seconds, load)
         for open_job in await board.database.read(load_open):
@@ -140,7 +141,7 @@ class Scheduler:
             board.bus.listen(EVENTS, self._show),
         ]
         for worker in list(board.roster):
-            self._connections.start_grace(worker, self._rules.resume_grace)
+            self._connections.start_grace(worker, graces.get(worker.name, self._rules.resume_grace))
         self._observers.start()
         self._hub_worker.start()
         await self._replies.recover()

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from tron_core.job import Job, Progress
-from tron_core.scheduling.messages import Offer
+from tron_core.sessions import Offer
 
 
 class WorkerState(StrEnum):

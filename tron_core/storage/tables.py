@@ -68,6 +68,7 @@ credentials = Table(
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("last_used_at", Double),
+    Column("plugin", String(64), comment="whose doors alone take it; null: the hub's own"),
 )
 
 tokens = Table(
@@ -114,6 +115,7 @@ workers = Table(
     Column("software", String(200), nullable=False),
     Column("hardware", Json, nullable=False),
     Column("draining", Boolean, nullable=False),
+    Column("grace", Double, comment="what its protocol says instead of scheduling.resume_grace"),
     Column("first_seen_at", Double, nullable=False),
     Column("last_seen_at", Double, nullable=False),
 )

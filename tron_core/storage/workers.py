@@ -19,14 +19,16 @@ def remember_worker(
     protocol: str,
     software: str,
     hardware: Mapping[str, Any],
+    grace: float | None,
     now: float,
 ) -> None:
-    """Note that a worker was seen."""
+    """Note that a worker was seen; ``grace`` is what its protocol says instead of ``scheduling.resume_grace``."""
     values = {
         "client_id": client_id,
         "protocol": protocol,
         "software": software,
         "hardware": dump(dict(hardware)),
+        "grace": grace,
         "last_seen_at": now,
     }
     known = connection.execute(update(workers).where(workers.c.name == name).values(values))
@@ -43,3 +45,9 @@ def set_draining(connection: Connection, name: str, draining: bool) -> None:
 def draining_workers(connection: Connection) -> set[str]:
     """The names of the workers that an operator drained."""
     return set(connection.execute(select(workers.c.name).where(workers.c.draining.is_(True))).scalars())
+
+
+def grace_times(connection: Connection) -> dict[str, float]:
+    """The seconds that workers have to come back, of those whose protocol has a rule of its own."""
+    known = select(workers.c.name, workers.c.grace).where(workers.c.grace.is_not(None))
+    return {row.name: row.grace for row in connection.execute(known)}

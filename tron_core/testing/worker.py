@@ -22,13 +22,13 @@ from tron_core.scheduling.messages import (
     AttemptProgress,
     AttemptResult,
     CancelAttempt,
-    Offer,
     ToSession,
     WorkerConnected,
     WorkerGone,
     session_address,
 )
 from tron_core.services import Services
+from tron_core.sessions import Offer
 from tron_core.testing.executors import RecordingContext
 from tron_core.worker import Executor, ExecutorError
 
