@@ -1,10 +1,16 @@
-"""What plugins that implement ``tron_legacy_job`` are told, and say: plain values, so that they need not import it."""
+"""What plugins that implement our hooks are told, and say: plain values, so that they need not import this."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from tron_plugin_legacy.importing.taking import Choice as Choice
+    from tron_plugin_legacy.importing.taking import GuildValue as GuildValue
+    from tron_plugin_legacy.importing.taking import Row as Row
+    from tron_plugin_legacy.importing.taking import Taking as Taking
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +40,36 @@ class LegacyJob(Protocol):
 
     def to_output(self, params: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
         """The output of the capability's result."""
+
+
+class LegacyImport(Protocol):
+    """What a plugin takes over. No class to inherit from: an object with these.
+
+    Example::
+
+        class SpeechSettings:
+            tables = ()
+            settings = ("tts_voice",)
+            guild_values = ()
+
+            def take(self, taking):
+                for choice in taking.choices("tts_voice"):
+                    with choice:
+                        choice.save("tts.voice", choice.value)
+    """
+
+    @property
+    def tables(self) -> Sequence[str]:
+        """The tables of the original that it takes, as ``conversations``."""
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """The keys of people's profiles that it takes, as ``tts_voice``."""
+
+    @property
+    def guild_values(self) -> Sequence[str]:
+        """The keys of guilds in guilds.json that it takes, as ``allowed_models``."""
+
+    def take(self, taking: Taking) -> None:
+        """Go through all of it, and say of each thing what became of it. Run in a thread, in the plugin's transaction,
+        perhaps more than once. What it raises undoes the plugin's whole part, and is reported."""

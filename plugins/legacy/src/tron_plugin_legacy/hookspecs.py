@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import tron_core as tron
 
 if TYPE_CHECKING:
-    from tron_plugin_legacy.api import LegacyJob
+    from tron_plugin_legacy.api import LegacyImport, LegacyJob
 
 
 @tron.hookspec
@@ -23,4 +23,20 @@ def tron_legacy_job() -> Sequence[LegacyJob]:
         @tron.hookimpl(optionalhook=True)
         def tron_legacy_job():
             return [BarkSpeech()]
+    """
+
+
+@tron.hookspec
+def tron_legacy_import() -> Sequence[LegacyImport]:
+    """What a plugin takes of the database and the files of a discord-tron-master. Experimental.
+
+    Called once by ``tron import-upstream``, on the main thread, while no hub runs; must not block. Return a list of
+    objects as ``LegacyImport`` says; all of a plugin's are run in one transaction. Raising is reported, and leaves
+    the plugin's part out.
+
+    Example::
+
+        @tron.hookimpl(optionalhook=True)
+        def tron_legacy_import():
+            return [SpeechSettings()]
     """
