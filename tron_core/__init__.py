@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Requirements,
         Setting,
     )
+        VoiceMessage,
     from tron_core.errors import InvalidParams, Refused, TronError
     from tron_core.hooks import hookimpl, hookspec
     from tron_core.job import (
@@ -90,6 +91,8 @@ __all__ = [
 _MODULES = ("errors", "hooks", "job", "capability", "api", "adoption", "offline_hub")
 """Where the names above are defined, the light ones first."""
 
+    "VoiceMessage",
+    "WorkerHello",
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `tron --help` does without pydantic.

@@ -389,9 +389,21 @@ class Action:
 @dataclass(slots=True)
 class Reply:
     """What a person is shown, the same for every frontend.
+@dataclass(frozen=True, slots=True)
+class VoiceMessage:
+    """An artifact of the result, by its name, that is somebody speaking: where a frontend can, it is shown as a voice
+    message, elsewhere as the file that it is. ``waveform`` is base64 of how loud it is, a byte for each tenth of a
+    second, at most 256 in all."""
 
-    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``. ``writes`` is
-    called with a Connection inside the transaction that stores the reply; it may run again.
+    artifact: str
+    seconds: float
+    waveform: str
+
+
+
+    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``; ``voice`` is one of
+    them that may be a voice message. ``writes`` is called with a Connection inside the transaction that stores the
+    reply; it may run again.
     """
 
     text: str = ""
@@ -400,6 +412,7 @@ class Reply:
     writes: Callable[[Connection], None] | None = None
 
 
+    voice: VoiceMessage | None = None
 class Capability:
     """One thing that can be asked for. Subclass it, fill in ``name``, ``command`` and ``params``, and return an
     instance from ``tron_register_capabilities``. Every method has a sensible default.

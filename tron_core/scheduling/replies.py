@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from ulid import ULID
 
 from tron_core.capability import Action, Reply, shown_artifacts
-from tron_core.job import Job, Metrics, Result, StoredAction, StoredReply
+from tron_core.job import Job, Metrics, Result, StoredAction, StoredReply, StoredVoice
 from tron_core.scheduling.board import Board
 from tron_core.storage.deliveries import NewDelivery
 from tron_core.storage.job_queries import fetch, load_unanswered
@@ -113,7 +113,8 @@ class Replies:
     def _stored(self, job: Job, result: Result, reply: Reply) -> StoredReply:
         """The reply as it is kept; raises HandlerFailed where it cannot be."""
         try:
-            stored = StoredReply(reply.text, tuple(shown_artifacts(reply, result)), _kept(reply.actions))
+            shown = tuple(shown_artifacts(reply, result))
+            stored = StoredReply(reply.text, shown, _kept(reply.actions), _stored_voice(reply, result))
             dump(reply_to_json(stored))
         except Exception as error:
             raise HandlerFailed(f"the reply cannot be stored: {type(error).__name__}: {error}") from error
@@ -148,6 +149,13 @@ class Replies:
 
     def _known(self, actions: Sequence[StoredAction]) -> tuple[StoredAction, ...]:
         return tuple(action for action in actions if self._board.capability(action.capability) is not None)
+
+
+def _stored_voice(reply: Reply, result: Result) -> StoredVoice | None:
+    """The voice message of ``reply`` with its artifact's id, None where the result has no such artifact."""
+    voice = reply.voice
+    found = voice and next((artifact.id for artifact in result.artifacts if artifact.name == voice.artifact), None)
+    return StoredVoice(found, float(voice.seconds), voice.waveform) if voice and found else None
 
 
 def _with_writes(row: ReplyRow, writes: Callable[[Connection], None]) -> Callable[[Connection], bool]:

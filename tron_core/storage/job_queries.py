@@ -20,6 +20,7 @@ from tron_core.job import (
     Role,
     StoredAction,
     StoredReply,
+    StoredVoice,
     Target,
 )
 from tron_core.storage.tables import artifacts, attempts, jobs
@@ -247,4 +248,5 @@ def reply_from_json(value: Mapping[str, Any]) -> StoredReply:
         text=value["text"],
         artifacts=tuple(value["artifacts"]),
         actions=tuple(StoredAction(**action) for action in value["actions"]),
+        voice=StoredVoice(**voice) if (voice := value.get("voice")) else None,  # replies from before have none
     )

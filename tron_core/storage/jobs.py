@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
@@ -316,4 +316,5 @@ def reply_to_json(reply: StoredReply) -> dict[str, Any]:
             }
             for action in reply.actions
         ],
+        "voice": None if reply.voice is None else asdict(reply.voice),
     }

@@ -96,6 +96,15 @@ async def test_the_reply_tells_voice_and_length() -> None:
     job = tron.Job("j", "tts", {"text": "Hello"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
     reply = await Speech().handle_result(job, tron.Result({"voice": "joe, amy", "seconds": 3.219}))
     assert reply.text == "joe, amy, 3.2 s"
+    assert reply.voice is None
+
+
+async def test_ogg_is_offered_as_a_voice_message() -> None:
+    job = tron.Job("j", "tts", {"text": "Hello", "format": "ogg"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
+    sound = {"artifact": "speech.ogg", "duration_secs": 3.219, "waveform": "AAEC"}
+    output = {"voice": "joe", "seconds": 3.219, "voice_message": sound}
+    reply = await Speech().handle_result(job, tron.Result(output))
+    assert reply.voice == tron.VoiceMessage("speech.ogg", 3.219, "AAEC")
 
 
 def test_the_demos_are_valid_and_the_first_known_voice_a_choice() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import enum
 import os
 import shutil
@@ -24,6 +25,9 @@ from tron_core.testing.discord import TOKEN, FakeDiscord, Member, Place
 from tron_core.worker.context import ExecutionContext, ExecutorError
 
 PNG = (Path(__file__).parents[2] / "data" / "harbour.png").read_bytes()
+
+
+OGG = b"OggS\x00\x02" + bytes(20) + b"\x01\x13OpusHead" + bytes(100)
 
 
 class Mood(enum.StrEnum):
@@ -167,19 +171,39 @@ class Afar(tron.Capability):
     params = AfarParams
 
 
+class Speak(tron.Capability):
+    """Speaks; what it says is no sound, which nobody here listens to."""
+
+    name = "speak"
+    command = tron.Command("speak", summary="Say it aloud")
+    params = WriteParams
+    runs_on = "hub"
+
+    def __init__(self) -> None:
+        self.waveform = base64.b64encode(bytes(range(12))).decode()
+
+    async def run(self, params: Any, ctx: ExecutionContext) -> Mapping[str, Any]:
+        ctx.artifact("speech.ogg", "audio/ogg", OGG)
+        return {"seconds": 1.2}
+
+    async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
+        voice = tron.VoiceMessage("speech.ogg", result.output["seconds"], self.waveform)
+        return tron.Reply(text="spoken", voice=voice)
+
+
 class StudioPlugin:
     """``claims`` answers messages that are no commands."""
 
     def __init__(self) -> None:
         self.echo, self.paint, self.write, self.afar = Echo(), Paint(), Write(), Afar()
-        self.slow, self.frame = Slow(), Frame()
+        self.slow, self.frame, self.speak = Slow(), Frame(), Speak()
         self.heard: list[tron.Message] = []
         self.claims: Callable[[tron.Message], tron.JobRequest | None] = lambda message: None
         self.forgotten: list[str] = []
 
     @hookimpl
     def tron_register_capabilities(self) -> list[tron.Capability]:
-        return [self.echo, self.paint, self.write, self.afar, self.slow, self.frame]
+        return [self.echo, self.paint, self.write, self.afar, self.slow, self.frame, self.speak]
 
     @hookimpl
     async def tron_message(self, message: tron.Message) -> tron.JobRequest | None:

@@ -12,6 +12,7 @@ import discord
 
 from tron_core.api import UndeliverableError
 from tron_core.errors import NotFound, Unavailable
+from tron_core.frontends.discord import voice
 from tron_core.frontends.discord.buttons import open_view
 from tron_core.frontends.discord.content import Content, only
 from tron_core.frontends.discord.editor import Editor
@@ -226,9 +227,8 @@ class Cards:
             card.done.exception()  # it was raised already
 
     async def _rest(self, delivery: str, card: Card, pages: Sequence[Content]) -> None:
-        channel = self._bot.get_partial_messageable(card.place.channel)
         for number, page in enumerate(pages, 1):
-            await channel.send(**page.as_post(), nonce=nonce_of(delivery, number))
+            await voice.send(self._bot, card.place.channel, page, nonce_of(delivery, number))
 
     # What the editors send
 

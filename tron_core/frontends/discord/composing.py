@@ -10,7 +10,7 @@ import discord
 
 from tron_core.errors import NotFound
 from tron_core.frontends.discord.buttons import reply_view
-from tron_core.frontends.discord.content import Content, File
+from tron_core.frontends.discord.content import Content, File, Voice
 from tron_core.frontends.discord.splitting import FILE_OVER, split
 from tron_core.frontends.discord.wording import one_line
 from tron_core.job import Artifact, Job, JobState, StoredReply
@@ -36,16 +36,23 @@ class Composer:
         """The messages of a reply, one at least; ``upload_limit`` in bytes a file."""
         shown = await self._shown(job, reply)
         notes, files, embeds = list[str](), list[File](), list[discord.Embed]()
+        spoken = list[Content]()
         for artifact in shown:
-            if self._embed and artifact.media_type.startswith("image/"):
+            voice = _voice(reply, artifact)
+            if voice is not None and artifact.size <= upload_limit:
+                spoken.append(Content(files=[File(artifact.filename, await self._bytes(artifact))], voice=voice))
+            elif self._embed and artifact.media_type.startswith("image/"):
                 embeds.append(discord.Embed(url=self._public).set_image(url=self._url(artifact)))
             elif artifact.size > upload_limit or self._embed:
                 notes.append(self._linked(artifact))
             else:
-                data = b"".join([chunk async for chunk in self._artifacts.read(artifact)])
-                files.append(File(artifact.filename, data, spoilers))
+                files.append(File(artifact.filename, await self._bytes(artifact), spoilers))
         text = _MARKS.get(job.state, "") + reply.text
-        return _paged("\n".join(filter(None, [text.strip(), *notes])), files, embeds, reply_view(job, reply))
+        text = "\n".join(filter(None, [text.strip(), *notes]))
+        return [*_paged(text, files, embeds, reply_view(job, reply)), *spoken]
+
+    async def _bytes(self, artifact: Artifact) -> bytes:
+        return b"".join([chunk async for chunk in self._artifacts.read(artifact)])
 
     async def _shown(self, job: Job, reply: StoredReply) -> Sequence[Artifact]:
         known = {artifact.id: artifact for artifact in job.artifacts}
@@ -65,6 +72,14 @@ class Composer:
         if self._public is None:
             return f"-# {artifact.filename} ({size}) is too large for this server, and the hub has no public address."
         return f"[{artifact.filename}]({self._url(artifact)}) ({size})"
+
+
+def _voice(reply: StoredReply, artifact: Artifact) -> Voice | None:
+    """What makes the artifact a voice message, None where it is to be none."""
+    voice = reply.voice
+    if voice is None or voice.artifact != artifact.id or not artifact.media_type.startswith("audio/"):
+        return None
+    return Voice(voice.seconds, voice.waveform, artifact.media_type)
 
 
 def _paged(text: str, files: list[File], embeds: list[discord.Embed], view: discord.ui.View | None) -> list[Content]:

@@ -22,13 +22,24 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """What makes a file a voice message; ``waveform`` is base64 of a byte for each tenth of a second."""
+
+    seconds: float
+    waveform: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
-    """One message. ``view`` holds its buttons; ``embeds`` show pictures by their URLs."""
+    """One message. ``view`` holds its buttons; ``embeds`` show pictures by their URLs. With ``voice`` its one file is
+    a voice message, and there is nothing else."""
 
     text: str = ""
     files: Sequence[File] = ()
     embeds: Sequence[discord.Embed] = ()
     view: discord.ui.View | None = field(default=None, compare=False)
+    voice: Voice | None = None
 
     def as_edit(self) -> dict[str, Any]:
         """The arguments of an edit that leaves nothing of what was there before."""

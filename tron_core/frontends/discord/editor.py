@@ -68,9 +68,10 @@ class Editor(Generic[K]):
         """What the current task sends to the channel was answered with an error that discord.py waits for to pass, and
         then repeats it, with the channel's bucket locked. Progress is given up: a result could not go before it."""
         runner = self._runners.get(channel)
-        sending = None if runner is None or runner.lane.is_final else runner.sending
-        if sending is not None and asyncio.current_task() is sending:
-            sending.cancel()
+        current = asyncio.current_task()
+        if runner is None or runner.lane.is_final or current is None or current is not runner.sending:
+            return
+        current.cancel()
 
     async def stop(self) -> None:
         """Send nothing more."""

@@ -19,7 +19,9 @@ from tron_core.testing.discord.world import (
     READ_HISTORY,
     SEND_IN_THREADS,
     SEND_MESSAGES,
+    SEND_VOICE_MESSAGES,
     VIEW_CHANNEL,
+    VOICE_MESSAGE,
     Channel,
     Message,
     World,
@@ -94,10 +96,16 @@ class Channels:
         channel = self._channel(request)
         sending = SEND_IN_THREADS if channel.type == PUBLIC_THREAD else SEND_MESSAGES
         channel = self._channel(request, sending | (ATTACH_FILES if files else 0))
+        if int(body.get("flags") or 0) & VOICE_MESSAGE:
+            self._check_may_speak(channel)
         message, new = self._posting.new(channel, self._world.bot, body, files)
         if new:
             await self.tell("MESSAGE_CREATE", message)
         return message.payload()
+
+    def _check_may_speak(self, channel: Channel) -> None:
+        if not self._world.bot_permissions(channel) & SEND_VOICE_MESSAGES:
+            raise DiscordError(403, 50173, "You cannot send voice messages in this channel")
 
     async def edit(self, request: web.Request) -> Any:
         body, files = await read_body(request)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tron_core.testing.discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, Interaction
+from tron_core.testing.discord.posting import Upload
 from tron_core.testing.discord.server import Server
 from tron_core.testing.discord.world import EPHEMERAL, Attachment, Channel, Guild, Message, Role, User
 
@@ -221,7 +222,7 @@ class Member:
         body: dict[str, Any] = {"content": content.replace("@bot", f"<@{server.world.bot.id}>")}
         if answering is not None:
             body["message_reference"] = {"message_id": answering.id}
-        named = dict(enumerate((files or {}).items()))
+        named = {number: Upload(*each) for number, each in enumerate((files or {}).items())}
         message, _ = server.posting.new(channel, self.user, body, named)
         await server.channels.tell("MESSAGE_CREATE", message)
         return message

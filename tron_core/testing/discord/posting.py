@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import mimetypes
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from tron_core.testing.discord.world import (
     EPHEMERAL,
     LOADING,
     MIB,
+    VOICE_MESSAGE,
     Attachment,
     Channel,
     Message,
@@ -27,9 +29,19 @@ from tron_core.testing.discord.world import (
 MAX_CONTENT = 2000
 MAX_FILES = 10
 MAX_NONCE = 25
+MAX_WAVEFORM = 256
 _MENTION = re.compile(r"<@!?(\d+)>")
 
-Files = Mapping[int, tuple[str, bytes]]
+
+class Upload(NamedTuple):
+    """A file of a request; ``content_type`` is what the request says of it."""
+
+    name: str
+    data: bytes
+    content_type: str = "application/octet-stream"
+
+
+Files = Mapping[int, Upload]
 
 
 async def read_body(request: web.Request) -> tuple[dict[str, Any], Files]:
@@ -37,13 +49,14 @@ async def read_body(request: web.Request) -> tuple[dict[str, Any], Files]:
     if not request.content_type.startswith("multipart/"):
         return (await request.json() if request.can_read_body else {}), {}
     body: dict[str, Any] = {}
-    files: dict[int, tuple[str, bytes]] = {}
+    files: dict[int, Upload] = {}
     async for part in await request.multipart():
         name = getattr(part, "name", "")
         if name == "payload_json":
             body = json.loads(await part.read())  # type: ignore[union-attr]
         elif name and name.startswith("files["):
-            files[int(name[6:-1])] = (part.filename or "file", bytes(await part.read()))  # type: ignore[union-attr]
+            kind = part.headers.get("Content-Type", "")  # type: ignore[union-attr]
+            files[int(name[6:-1])] = Upload(part.filename or "file", bytes(await part.read()), kind)  # type: ignore[union-attr]
     return body, files
 
 
@@ -82,6 +95,8 @@ class Posting:
                 if reference.get("fail_if_not_exists", True):
                     raise invalid("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")
                 message.reference = None
+        if message.flags & VOICE_MESSAGE:
+            check_voice_message(body, files)
         self._apply(message, body, files)
         if not (message.content or message.attachments or message.embeds or message.components):
             raise DiscordError(400, 50006, "Cannot send an empty message")
@@ -91,6 +106,8 @@ class Posting:
 
     def edit(self, message: Message, body: Mapping[str, Any], files: Files) -> Message:
         """Change what ``body`` names."""
+        if message.flags & VOICE_MESSAGE:
+            raise DiscordError(400, 50162, "Voice messages cannot be edited")
         self._apply(message, body, files)
         message.flags &= ~LOADING
         message.edited = timestamp()
@@ -114,13 +131,19 @@ class Posting:
         limit = message.channel.guild.upload_limit if message.channel.guild else 10 * MIB
         if len(files) > MAX_FILES:
             raise invalid("attachments", "BASE_TYPE_MAX_LENGTH", f"Must be {MAX_FILES} or fewer in length.")
-        if any(len(data) > limit for _, data in files.values()):
+        if any(len(file.data) > limit for file in files.values()):
             raise DiscordError(413, 40005, "Request entity too large")
         kept = list(message.attachments)
         if "attachments" in body:
             wanted = {str(each["id"]) for each in body["attachments"] or []}
             kept = [each for each in kept if str(each.id) in wanted]
-        return kept + [self.add_file(message.channel, name, data) for name, data in files.values()]
+        described = {int(each["id"]): each for each in body.get("attachments") or [] if len(str(each["id"])) < 3}
+        for number, file in files.items():
+            added = self.add_file(message.channel, file.name, file.data)
+            if message.flags & VOICE_MESSAGE:
+                added.duration, added.waveform = described[number]["duration_secs"], described[number]["waveform"]
+            kept.append(added)
+        return kept
 
     def add_file(self, channel: Channel, name: str, data: bytes) -> Attachment:
         """Put a file on the CDN."""
@@ -164,6 +187,24 @@ def check_components(components: list[dict[str, Any]]) -> None:
                     "components", "COMPONENT_CUSTOM_ID_DUPLICATED", "Component custom id cannot be duplicated"
                 )
             seen.add(custom_id)
+
+
+def check_voice_message(body: Mapping[str, Any], files: Files) -> None:
+    """Raise DiscordError for anything that a voice message may not be."""
+    if any(body.get(name) for name in ("content", "embeds", "components", "sticker_ids", "poll")):
+        raise DiscordError(400, 50159, "Voice messages do not support additional content")
+    if len(files) != 1:
+        raise DiscordError(400, 50160, "Voice messages must have a single audio attachment")
+    (file,) = files.values()
+    (described,) = body.get("attachments") or [{}]
+    try:
+        points = len(base64.b64decode(described["waveform"], validate=True))
+        whole = described["duration_secs"] > 0 and 1 <= points <= MAX_WAVEFORM
+    except (KeyError, TypeError, ValueError):
+        whole = False
+    # Of a file that does not say that it is audio, Discord ignores both.
+    if not whole or not file.content_type.startswith("audio/"):
+        raise DiscordError(400, 50161, "Voice messages must have supporting metadata")
 
 
 def is_ephemeral(body: Mapping[str, Any]) -> bool:

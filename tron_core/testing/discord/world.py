@@ -25,15 +25,17 @@ READ_HISTORY = 1 << 16
 MANAGE_GUILD = 1 << 5
 CREATE_THREADS = 1 << 35
 SEND_IN_THREADS = 1 << 38
+SEND_VOICE_MESSAGES = 1 << 46
 
 EVERYBODY = (
     VIEW_CHANNEL | ADD_REACTIONS | SEND_MESSAGES | EMBED_LINKS | ATTACH_FILES | READ_HISTORY | CREATE_THREADS
-    | SEND_IN_THREADS
+    | SEND_IN_THREADS | SEND_VOICE_MESSAGES
 )  # fmt: skip
 """What @everyone may do in a new guild."""
 
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
+VOICE_MESSAGE = 1 << 13
 
 
 def timestamp() -> str:
@@ -122,14 +124,20 @@ class Guild:
 
 @dataclass(slots=True, eq=False)
 class Attachment:
+    """``duration`` (seconds) and ``waveform`` (base64) are those of a voice message."""
+
     id: int
     filename: str
     data: bytes
     url: str
     content_type: str
+    duration: float | None = None
+    waveform: str | None = None
 
     def payload(self) -> dict[str, Any]:
+        sound = {} if self.duration is None else {"duration_secs": self.duration, "waveform": self.waveform}
         return {
+            **sound,
             "id": str(self.id),
             "filename": self.filename,
             "size": len(self.data),

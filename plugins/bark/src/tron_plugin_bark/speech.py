@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import pydantic
 
@@ -80,7 +80,7 @@ class Speech(tron.Capability):
 
     async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
         output = result.output
-        return tron.Reply(text=f"{output['voice']}, {output['seconds']:.1f} s")
+        return tron.Reply(text=f"{output['voice']}, {output['seconds']:.1f} s", voice=_voice_message(output))
 
     def check(self, params: SpeechParams) -> None:
         """Raise Refused for a voice or a name in the text that nobody knows: it would wait for nothing."""
@@ -104,6 +104,12 @@ class Speech(tron.Capability):
     def known(self) -> Sequence[str]:
         """The voices of this plugin and of the connected workers."""
         return self.app.choices(self.name, "voice")
+
+
+def _voice_message(output: Mapping[str, Any]) -> tron.VoiceMessage | None:
+    """What the worker says of a voice message, None for a format that is none."""
+    said = output.get("voice_message")
+    return tron.VoiceMessage(said["artifact"], said["duration_secs"], said["waveform"]) if said else None
 
 
 def _unknown(voice: str) -> str:
