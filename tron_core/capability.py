@@ -386,9 +386,6 @@ class Action:
     owner_only: bool = False
 
 
-@dataclass(slots=True)
-class Reply:
-    """What a person is shown, the same for every frontend.
 @dataclass(frozen=True, slots=True)
 class VoiceMessage:
     """An artifact of the result, by its name, that is somebody speaking: where a frontend can, it is shown as a voice
@@ -400,6 +397,9 @@ class VoiceMessage:
     waveform: str
 
 
+@dataclass(slots=True)
+class Reply:
+    """What a person is shown, the same for every frontend.
 
     ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``; ``voice`` is one of
     them that may be a voice message. ``writes`` is called with a Connection inside the transaction that stores the
@@ -409,10 +409,10 @@ class VoiceMessage:
     text: str = ""
     artifacts: Sequence[str] | None = None
     actions: Sequence[Action] = ()
+    voice: VoiceMessage | None = None
     writes: Callable[[Connection], None] | None = None
 
 
-    voice: VoiceMessage | None = None
 class Capability:
     """One thing that can be asked for. Subclass it, fill in ``name``, ``command`` and ``params``, and return an
     instance from ``tron_register_capabilities``. Every method has a sensible default.

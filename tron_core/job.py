@@ -182,17 +182,6 @@ class StoredAction:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredReply:
-    """The reply as it is stored with the job: what deliveries, GET and buttons read. ``artifacts`` are the ids of
-    those that are shown, in order; ``voice`` is one of them."""
-
-    text: str
-    artifacts: Sequence[str] = ()
-    actions: Sequence[StoredAction] = ()
-
-
-BESIDE = "beside"
-@dataclass(frozen=True, slots=True)
 class StoredVoice:
     """A voice message as it is stored: ``artifact`` is an id, ``waveform`` base64 of a byte for each tenth of a
     second, at most 256."""
@@ -202,6 +191,18 @@ class StoredVoice:
     waveform: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """The reply as it is stored with the job: what deliveries, GET and buttons read. ``artifacts`` are the ids of
+    those that are shown, in order; ``voice`` is one of them."""
+
+    text: str
+    artifacts: Sequence[str] = ()
+    actions: Sequence[StoredAction] = ()
+    voice: StoredVoice | None = None
+
+
+BESIDE = "beside"
 """In a target's address: the frontend shows the job in a message of its own, from the moment it is queued."""
 
 
@@ -210,7 +211,6 @@ class Target:
     """Where a reply goes: the frontend's name and what that frontend needs to find the place again (JSON)."""
 
     frontend: str
-    voice: StoredVoice | None = None
     address: Mapping[str, Any] = field(default_factory=dict)
 
     def beside(self) -> Target:
