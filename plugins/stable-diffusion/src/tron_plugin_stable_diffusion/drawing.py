@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tron_core.worker import ExecutionContext, ExecutorError
-from tron_plugin_stable_diffusion import filters
+from tron_plugin_stable_diffusion import picture_filters
 from tron_plugin_stable_diffusion.engines import Made, PictureRequest, Preview, SchedulerConfig
 from tron_plugin_stable_diffusion.params import MAX_SEED, MAX_SIDE, MIN_SIDE, SIDE_STEP, PictureParams
 from tron_plugin_stable_diffusion.studio import Studio
@@ -262,7 +262,7 @@ def _hidden(params: PictureParams, made: Sequence[Made]) -> list[bool]:
     flagged = [any(of_one) for of_one in zip(*(one.flagged for one in made), strict=True)]
     if params.nsfw:
         return flagged
-    asked = filters.withheld(made[-1].images, params.model_dump(mode="json"))
+    asked = picture_filters.withheld(made[-1].images, params.model_dump(mode="json"))
     return [by_model or by_filter for by_model, by_filter in zip(flagged, asked, strict=True)]
 
 

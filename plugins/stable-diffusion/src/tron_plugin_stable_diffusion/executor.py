@@ -17,6 +17,7 @@ class PictureExecutor(Executor):
     """What the executors that draw have in common: the models, in the one cache of the process."""
 
     config = PictureConfig
+    section = "stable-diffusion"
 
     def unavailable(self) -> str | None:
         """Say what is missing: a library, a model, or a file of one."""
