@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         Reply,
         Requirements,
         Setting,
-        VoiceMessage,
     )
+        VoiceMessage,
     from tron_core.errors import InvalidParams, Refused, TronError
     from tron_core.hooks import hookimpl, hookspec
     from tron_core.job import (
@@ -81,7 +81,6 @@ __all__ = [
     "Target",
     "TronError",
     "UndeliverableError",
-    "VoiceMessage",
     "WorkerProtocol",
     "__version__",
     "hookimpl",
@@ -92,6 +91,8 @@ __all__ = [
 _MODULES = ("errors", "hooks", "job", "capability", "api", "adoption", "offline_hub")
 """Where the names above are defined, the light ones first."""
 
+    "VoiceMessage",
+    "WorkerHello",
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `tron --help` does without pydantic.

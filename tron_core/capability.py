@@ -345,13 +345,15 @@ class Requirements:
     """What a worker must have for a job; jobs of equal requirements wait in one class.
 
     ``model``: among the models that the worker announced for the capability. ``gpu_memory_mb``, ``memory_mb``: at
-    least so much (MiB). ``choices``: for each field, a value that the worker announced.
+    least so much (MiB). ``choices``: for each field, a value that the worker announced. ``compatible``: the same, but
+    a worker that announced nothing for the field will do.
     """
 
     model: str | None = None
     gpu_memory_mb: int = 0
     memory_mb: int = 0
     choices: tuple[tuple[str, str], ...] = ()
+    compatible: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,30 +388,17 @@ class Action:
     owner_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceMessage:
-    """An artifact of the result, by its name, that is somebody speaking: where a frontend can, it is shown as a voice
-    message, elsewhere as the file that it is. ``waveform`` is base64 of how loud it is, a byte for each tenth of a
-    second, at most 256 in all."""
-
-    artifact: str
-    seconds: float
-    waveform: str
-
-
 @dataclass(slots=True)
 class Reply:
     """What a person is shown, the same for every frontend.
 
-    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``; ``voice`` is one of
-    them that may be a voice message. ``writes`` is called with a Connection inside the transaction that stores the
-    reply; it may run again.
+    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``. ``writes`` is
+    called with a Connection inside the transaction that stores the reply; it may run again.
     """
 
     text: str = ""
     artifacts: Sequence[str] | None = None
     actions: Sequence[Action] = ()
-    voice: VoiceMessage | None = None
     writes: Callable[[Connection], None] | None = None
 
 

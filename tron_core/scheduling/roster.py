@@ -86,6 +86,9 @@ class Worker:
         for name, choice in needs.choices:
             if choice not in offer.choices.get(name, ()):
                 return f"{name} missing: {choice}"
+        for name, choice in needs.compatible:
+            if name in offer.choices and choice not in offer.choices[name]:
+                return f"{name} missing: {choice}"
         return None
 
     def cannot(self, capability: str, needs: Requirements) -> str | None:

@@ -11,11 +11,39 @@ from collections.abc import Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tron_core.config import cannot_listen
 
 STOP_SECONDS = 5
 """What requests under way get when the server stops."""
+MAX_HEAD = 192 * 1024
+"""Bytes of a request before its body, beyond which the connection is cut: a URL may have 64 KiB (programs of old send
+what they know of a picture there), the headers may have as much, and a read that brings the end of the head may bring
+the beginning of the body."""
+
+
+class _HttpProtocol(HttpToolsProtocol):
+    """uvicorn's own, whose parser keeps a head of any size in memory."""
+
+    _head = 0
+    _in_head = True
+
+    def data_received(self, data: bytes) -> None:
+        if self._in_head:
+            self._head += len(data)
+            if self._head - len(data) > MAX_HEAD:
+                self.send_400_response("The request line and the headers are too long.")
+                return
+        super().data_received(data)
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        super().on_headers_complete()
 
 
 class _Server(uvicorn.Server):
@@ -37,6 +65,7 @@ class HttpServer:
         self._task: asyncio.Task[None] | None = None
         config = uvicorn.Config(
             app,
+            http=_HttpProtocol,
             lifespan="off",
             ws="none",
             log_config=None,
