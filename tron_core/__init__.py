@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         App,
         Candidate,
         Frontend,
+        Grant,
         Message,
         SettingSpec,
         UndeliverableError,
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
         Reply,
         Requirements,
         Setting,
-    )
         VoiceMessage,
-    from tron_core.errors import InvalidParams, Refused, TronError
+    )
+    from tron_core.errors import InvalidParams, Refused, TronError, Unauthorized
     from tron_core.hooks import hookimpl, hookspec
     from tron_core.job import (
         Artifact,
+        ErrorKind,
         Job,
         JobEvent,
         JobRequest,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
         Target,
     )
     from tron_core.offline_hub import OfflineHub, open_offline_hub
+    from tron_core.sessions import Assignment, InputFile, Offer, SessionListener, WorkerHello, WorkerSession
 
 __version__ = "0.1.0"
 
@@ -53,19 +56,24 @@ __all__ = [
     "App",
     "Artifact",
     "Asker",
+    "Assignment",
     "Attachment",
     "Candidate",
     "Capability",
     "Command",
     "Demo",
+    "ErrorKind",
     "Frontend",
+    "Grant",
     "Input",
+    "InputFile",
     "InvalidParams",
     "Job",
     "JobEvent",
     "JobRequest",
     "JobState",
     "Message",
+    "Offer",
     "OfflineHub",
     "Params",
     "Priority",
@@ -76,23 +84,26 @@ __all__ = [
     "Requirements",
     "Result",
     "Role",
+    "SessionListener",
     "Setting",
     "SettingSpec",
     "Target",
     "TronError",
+    "Unauthorized",
     "UndeliverableError",
+    "VoiceMessage",
+    "WorkerHello",
     "WorkerProtocol",
+    "WorkerSession",
     "__version__",
     "hookimpl",
     "hookspec",
     "open_offline_hub",
 ]
 
-_MODULES = ("errors", "hooks", "job", "capability", "api", "adoption", "offline_hub")
+_MODULES = ("errors", "hooks", "job", "capability", "sessions", "api", "adoption", "offline_hub")
 """Where the names above are defined, the light ones first."""
 
-    "VoiceMessage",
-    "WorkerHello",
 
 def __getattr__(name: str) -> Any:
     # Imported when asked for, so that `tron --help` does without pydantic.

@@ -388,17 +388,30 @@ class Action:
     owner_only: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class VoiceMessage:
+    """An artifact of the result, by its name, that is somebody speaking: where a frontend can, it is shown as a voice
+    message, elsewhere as the file that it is. ``waveform`` is base64 of how loud it is, a byte for each tenth of a
+    second, at most 256 in all."""
+
+    artifact: str
+    seconds: float
+    waveform: str
+
+
 @dataclass(slots=True)
 class Reply:
     """What a person is shown, the same for every frontend.
 
-    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``. ``writes`` is
-    called with a Connection inside the transaction that stores the reply; it may run again.
+    ``artifacts`` are the names of the result's artifacts to show, None for all of role ``result``; ``voice`` is one of
+    them that may be a voice message. ``writes`` is called with a Connection inside the transaction that stores the
+    reply; it may run again.
     """
 
     text: str = ""
     artifacts: Sequence[str] | None = None
     actions: Sequence[Action] = ()
+    voice: VoiceMessage | None = None
     writes: Callable[[Connection], None] | None = None
 
 
