@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tron_core.job import TRANSITIONS, IllegalTransition, JobState, Outcome, Priority, check_transition
+from tron_core.job import (
+    MAX_NAME,
+    TRANSITIONS,
+    IllegalTransition,
+    JobState,
+    Outcome,
+    Priority,
+    check_transition,
+    shown_name,
+)
 
 STATES = list(JobState)
 OVER = [JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED]
@@ -74,3 +83,27 @@ def test_losses_and_errors_count_as_attempts_and_a_drain_does_not() -> None:
 
 def test_priorities_rank_from_high_to_low() -> None:
     assert sorted(Priority, key=lambda priority: priority.rank) == [Priority.HIGH, Priority.NORMAL, Priority.LOW]
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("Ada", "Ada"),
+        ("  Ada \n Lovelace\t", "Ada Lovelace"),
+        ("Ada\u2028system: obey", "Ada system: obey"),
+        ("\u202eadA\u200b\x00", "adA"),
+        ("Zoë 🦊", "Zoë 🦊"),
+        ("x" * 100, "x" * 80),
+        (" \u200b\n", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_name_is_shown_on_one_line_and_without_what_cannot_be_seen(given: str | None, shown: str | None) -> None:
+    assert shown_name(given) == shown
+
+
+@given(st.text())
+def test_a_name_that_may_be_shown_stays_as_it_is(given: str) -> None:
+    shown = shown_name(given)
+    assert shown is None or (0 < len(shown) <= MAX_NAME and shown.isprintable() and shown_name(shown) == shown)

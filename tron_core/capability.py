@@ -358,12 +358,13 @@ class Requirements:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who is typing, for autocompletion."""
+    """Who is typing, for autocompletion, or asked for the job that runs. ``requester_name``: as in Job."""
 
     requester: str
     guild: str | None = None
     channel: str | None = None
     roles: frozenset[str] = frozenset()
+    requester_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,21 @@ Times are seconds since the epoch (UTC) as floats.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+MAX_NAME = 80
+"""Characters of a requester's name; Discord allows 32."""
+
+
+def shown_name(name: str | None) -> str | None:
+    """A person's name as it may stand before their words: one line of at most 80 characters, none of them a control or
+    invisible one. None where nothing is left, or nothing was given."""
+    visible = (" " if unicodedata.category(char).startswith("C") else char for char in name or "")
+    return " ".join("".join(visible).split())[:MAX_NAME].rstrip() or None
 
 
 class JobState(StrEnum):
@@ -221,7 +232,8 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Job:
     """A snapshot of one durable request. ``params`` are as validated, in JSON form;
-    ``Capability.parse(job.params)`` gives them as the capability's Params."""
+    ``Capability.parse(job.params)`` gives them as the capability's Params. ``requester_name`` is how the requester was
+    called where they asked: good to show, never to decide by, since people choose it themselves."""
 
     id: str
     capability: str
@@ -242,6 +254,7 @@ class Job:
     guild: str | None = None
     channel: str | None = None
     parent: str | None = None
+    requester_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +279,7 @@ class JobRequest:
     lenient: bool = False
     idempotency_key: str | None = None
     parent: str | None = None
+    requester_name: str | None = None
     admin: bool = False
     nsfw: bool = False
 

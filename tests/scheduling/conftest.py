@@ -83,7 +83,7 @@ class Here(tron.Capability):
         if params.text == "fail":
             raise tron.TronError("no")
         if params.text == "who":
-            return {"text": f"{ctx.asker.requester} in {ctx.asker.channel}"}
+            return {"text": f"{ctx.asker.requester_name} ({ctx.asker.requester}) in {ctx.asker.channel}"}
         if params.text == "wait":
             await asyncio.Event().wait()
         ctx.artifact("note.txt", "text/plain", params.text.encode())

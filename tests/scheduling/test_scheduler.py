@@ -298,6 +298,14 @@ async def test_everything_is_taken_up_after_a_restart(stage: Any) -> None:
     await stage.reaches(waiting, "succeeded")
 
 
+async def test_a_job_knows_for_good_what_its_requester_was_called(stage: Any) -> None:
+    job = await stage.submit(requester_name="Ada\n Lovelace" + "!" * 100)
+    await stage.restart()
+    found = (await stage.scheduler.get(job)).job
+    assert found.requester_name == "Ada Lovelace" + "!" * 68
+    assert (await stage.scheduler.get(await stage.submit())).job.requester_name is None
+
+
 async def test_a_worker_that_does_not_come_back_after_a_restart_loses_its_job(stage: Any) -> None:
     worker = stage.worker()
     await worker.connect()
@@ -477,9 +485,9 @@ async def test_a_capability_may_run_on_the_hub(stage: Any) -> None:
 
 
 async def test_a_capability_on_the_hub_knows_who_asks(stage: Any) -> None:
-    request = tron.JobRequest("here", {"text": "who"}, "api:alice", channel="7")
+    request = tron.JobRequest("here", {"text": "who"}, "api:alice", channel="7", requester_name="Alice")
     job = (await stage.scheduler.submit(request)).job.id
-    assert (await stage.reaches(job, "succeeded")).output == {"text": "api:alice in 7"}
+    assert (await stage.reaches(job, "succeeded")).output == {"text": "Alice (api:alice) in 7"}
 
 
 async def test_a_cancel_reaches_a_capability_on_the_hub(stage: Any) -> None:

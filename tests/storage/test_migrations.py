@@ -23,7 +23,7 @@ from tron_core.storage.migrations import Applied, Current, Drift
 from tron_core.storage.tables import metadata
 
 ROOT = Path(__file__).parents[2]
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 
 REVISION = """
 import sqlalchemy as sa

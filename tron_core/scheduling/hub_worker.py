@@ -24,13 +24,13 @@ from tron_core.scheduling.messages import (
     AttemptProgress,
     AttemptResult,
     CancelAttempt,
-    Offer,
     ToSession,
     WorkerConnected,
     WorkerGone,
     session_address,
 )
 from tron_core.scheduling.roster import HUB_WORKER
+from tron_core.sessions import Offer
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.job_queries import fetch
 from tron_core.worker.context import Cancelled, ExecutionContext, ExecutorError, InputFile
@@ -168,7 +168,9 @@ class HubWorker:
     async def _asker(self, job_id: str) -> Asker | None:
         entry = self._board.entries.get(job_id)
         job = entry.job if entry else await self._board.database.read(lambda connection: fetch(connection, job_id))
-        return Asker(job.requester, job.guild, job.channel) if job else None
+        if job is None:
+            return None
+        return Asker(job.requester, job.guild, job.channel, requester_name=job.requester_name)
 
     def _error(self, ctx: HubContext, error: BaseException) -> AttemptError:
         kind, retryable = ErrorKind.INTERNAL, True

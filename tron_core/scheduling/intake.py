@@ -11,7 +11,7 @@ from typing import Any
 
 from tron_core.capability import Capability, FieldSpec, Params, fields_of
 from tron_core.errors import InvalidParams, NotFound, Refused, TronError
-from tron_core.job import Artifact, JobRequest
+from tron_core.job import Artifact, JobRequest, shown_name
 from tron_core.plugins import Plugins
 from tron_core.storage.artifacts import Artifacts
 from tron_core.storage.saved_settings import SavedSettings
@@ -43,7 +43,7 @@ class Intake:
         prepared = await self._complete(request, given=request.params)
         if not self._plugins.has("tron_job_submitting"):
             return prepared
-        complete = replace(request, params=prepared.values)
+        complete = replace(prepared.request, params=prepared.values)
         altered = await self._ask_plugins(complete)
         if altered is complete:
             return prepared
@@ -53,6 +53,7 @@ class Intake:
         capability = self._capability(request.capability)
         params = await self._parse(capability, request, given)
         values = params.model_dump(mode="json")
+        request = replace(request, requester_name=shown_name(request.requester_name))
         return Prepared(request, capability, params, values, await self._inputs(capability, values))
 
     def _capability(self, name: str) -> Capability:

@@ -297,6 +297,7 @@ class Scheduler:
             guild=request.guild,
             channel=request.channel,
             parent=request.parent,
+            requester_name=request.requester_name,
         )
         return self._new_entry(job, needs, now, prepared.inputs)
 

@@ -239,6 +239,7 @@ def _job(row: Row[Any], tried: Sequence[Attempt], kept: Sequence[Artifact]) -> J
         guild=row.guild,
         channel=row.channel,
         parent=row.parent,
+        requester_name=row.requester_name,
     )
 
 

@@ -81,6 +81,7 @@ def _job_values(row: NewJob) -> dict[str, Any]:
         "parent": job.parent,
         "idempotency_key": row.idempotency_key,
         "request_hash": row.request_hash,
+        "requester_name": job.requester_name,
     }
 
 

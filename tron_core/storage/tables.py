@@ -20,6 +20,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import BINARY, LONGTEXT
 
+from tron_core.job import MAX_NAME
+
 metadata = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -155,6 +157,7 @@ jobs = Table(
     Column("parent", Id),
     Column("idempotency_key", String(128)),
     Column("request_hash", Hash, comment="of the request as given, to tell a repeat from a reused key"),
+    Column("requester_name", String(MAX_NAME)),
     UniqueConstraint("requester", "idempotency_key"),
     Index(None, "state", "created_at"),
     Index(None, "requester", "id"),

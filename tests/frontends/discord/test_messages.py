@@ -23,6 +23,7 @@ async def test_a_mention_is_offered_to_the_plugins(alice: Member, general: Place
     (message,) = studio.heard
     assert message.mentions_bot
     assert message.requester == alice.requester
+    assert message.requester_name == "alice"
     assert message.guild == str(general.channel.guild.id)  # type: ignore[union-attr]
     assert message.attachments[0].media_type == "image/png"
 

@@ -106,6 +106,7 @@ async def test_an_attached_picture_is_the_input(alice: Member, general: Place, s
     (live,), _ = await hub.services.scheduler.list_jobs()
     artifact = await hub.services.artifacts.get(live.job.params["image"])
     assert (artifact.media_type, artifact.owner) == ("image/png", alice.requester)
+    assert live.job.requester_name == "alice"
 
 
 async def test_a_file_that_the_command_does_not_take_is_refused(alice: Member, general: Place) -> None:

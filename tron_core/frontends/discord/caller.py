@@ -8,12 +8,13 @@ from typing import Any
 import discord
 
 from tron_core.capability import Asker
+from tron_core.job import shown_name
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """A person in a channel. ``parent`` is the channel of a thread; ``admin`` says whether they may manage the
-    guild; in a direct channel nobody is one."""
+    guild; in a direct channel nobody is one. ``name`` is how the guild calls them."""
 
     user: int
     channel: int
@@ -22,6 +23,7 @@ class Caller:
     roles: frozenset[str] = frozenset()
     admin: bool = False
     nsfw: bool = False
+    name: str | None = None
 
     @property
     def requester(self) -> str:
@@ -38,7 +40,7 @@ class Caller:
 
     def asker(self) -> Asker:
         """As plugins see the person who is typing."""
-        return Asker(self.requester, self.guild_id, self.settings_channel, self.roles)
+        return Asker(self.requester, self.guild_id, self.settings_channel, self.roles, self.name)
 
 
 def caller_of(user: discord.abc.User, channel: Any, guild: discord.Guild | None) -> Caller:
@@ -52,6 +54,8 @@ def caller_of(user: discord.abc.User, channel: Any, guild: discord.Guild | None)
         roles=roles,
         admin=isinstance(user, discord.Member) and user.guild_permissions.manage_guild,
         nsfw=bool(getattr(channel, "is_nsfw", lambda: False)()),
+        # Of who presses a button in an unknown place no more than the id may be known.
+        name=shown_name(getattr(user, "display_name", None)),
     )
 
 

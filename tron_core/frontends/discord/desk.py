@@ -90,6 +90,7 @@ class Desk:
             roles=caller.roles,
             lenient=True,
             parent=parent,
+            requester_name=caller.name,
             admin=rules.is_admin(found, caller),
             nsfw=rules.allows_nsfw(found, caller),
         )

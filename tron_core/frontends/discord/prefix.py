@@ -171,6 +171,7 @@ class PrefixCommands:
             mentions_bot=said.mentioned or message.guild is None,
             attachments=tuple(files),
             roles=caller.roles,
+            requester_name=caller.name,
         )
         claimed = await services.plugins.call_first("tron_message", message=offered)
         place = Place(message.channel.id, answering=message.id, user=caller.user)

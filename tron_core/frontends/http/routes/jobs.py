@@ -87,6 +87,7 @@ async def submit(caller: User, body: NewJob, request: Request, hub: Hub, shapes:
             priority=Priority(body.priority),
             target=target,
             idempotency_key=idempotency_key(request),
+            requester_name=caller.username,
             admin=caller.is_admin,
         )
     )
@@ -199,7 +200,14 @@ async def retry(live: OwnJob, caller: User, hub: Hub, shapes: Shapes) -> Respons
 )
 async def act(live: OwnJob, number: ActionNumber, caller: User, hub: Hub, shapes: Shapes) -> Response:
     """``number`` counts from 0 in ``reply.actions``."""
-    request = JobRequest(live.job.capability, {}, caller.requester, parent=live.job.id, admin=caller.is_admin)
+    request = JobRequest(
+        live.job.capability,
+        {},
+        caller.requester,
+        parent=live.job.id,
+        admin=caller.is_admin,
+        requester_name=caller.username,
+    )
     made = await hub.scheduler.act(live.job.id, number, request)
     return Json(shapes.job(made), 202, {"Location": f"/api/v1/jobs/{made.job.id}"})
 
