@@ -105,7 +105,7 @@ class Stage:
 
     async def submit(self, text: str, requester: str = "api:alice", capability: str = "chat", **request: Any) -> str:
         """The id of a new job; keyword arguments that are no fields of a request are params."""
-        known = {name: request.pop(name) for name in ("guild", "channel", "roles") if name in request}
+        known = {name: request.pop(name) for name in ("guild", "channel", "roles", "requester_name") if name in request}
         params = {"text": text, **request} if text else request
         return (await self.scheduler.submit(tron.JobRequest(capability, params, requester, **known))).job.id
 

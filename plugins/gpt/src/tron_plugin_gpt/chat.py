@@ -74,8 +74,9 @@ class Chat(tron.Capability):
     async def run(self, params: ChatParams, ctx: ExecutionContext) -> Mapping[str, Any]:
         """Answer, in the order of the conversation."""
         assert ctx.asker is not None, "runs on the hub"
-        place = place_of(params.conversation, ctx.asker.requester, ctx.asker.channel)
-        draft = Draft(place, ctx.asker.requester, ctx.asker.guild, params.text, len(params.images))
+        asker = ctx.asker
+        place = place_of(params.conversation, asker.requester, asker.channel)
+        draft = Draft(place, asker.requester, asker.guild, params.text, len(params.images), name=asker.requester_name)
         # Nothing is awaited before this, so that the order of the turns is the one in which the jobs were handed out.
         try:
             await self._service.turns.enter(place.key, ctx.job)
@@ -86,7 +87,8 @@ class Chat(tron.Capability):
     async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
         """The answer; with it, in one transaction, what was said is remembered and what it cost is added up."""
         place = place_of(job.params.get("conversation"), job.requester, job.channel)
-        draft = Draft(place, job.requester, job.guild, str(job.params["text"]), len(job.params.get("images") or ()))
+        text, pictures = str(job.params["text"]), len(job.params.get("images") or ())
+        draft = Draft(place, job.requester, job.guild, text, pictures, name=job.requester_name)
         output = result.output
         answer = str(output["text"]).strip()
         pair = await self._pair(job, draft, answer, str(output["model"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tron_plugin_gpt.config import ConversationMode
@@ -10,6 +11,9 @@ NAME = r"^[A-Za-z0-9._:-]{1,64}$"
 """What an id of a client's own may be."""
 
 CHANNEL = "channel:"
+
+_MARKS = re.compile(r"[:：<>|\[\]{}#`]")
+_ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 
 
 class NotYours(Exception):
@@ -47,6 +51,13 @@ def find(named: str | None, *, requester: str, channel: str | None, mode: Conver
     return Place(f"@{requester}", requester)
 
 
-def speaker_name(requester: str) -> str:
-    """How a person is called in a shared conversation: ``alice`` for ``api:alice``."""
-    return requester.partition(":")[2] or requester
+def speaker_name(requester: str, shown: str | None = None) -> str:
+    """How a person is called in a shared conversation: as they are shown, else ``alice`` for ``api:alice``.
+
+    People choose what is shown, so it is stripped of what could end the name, or be read as a mark of a chat
+    template, and the names of roles are nobody's.
+    """
+    name = " ".join(_MARKS.sub(" ", shown or "").split())
+    if not name or name.casefold() in _ROLES:
+        return requester.partition(":")[2] or requester
+    return name

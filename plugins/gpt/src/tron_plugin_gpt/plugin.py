@@ -87,7 +87,8 @@ class GPT:
             except Busy as error:
                 raise tron.Refused(str(error), code="conversation_busy") from None
             pictures = len(request.params.get("images") or ())
-            draft = Draft(place, request.requester, request.guild, str(request.params["text"]), pictures)
+            text = str(request.params["text"])
+            draft = Draft(place, request.requester, request.guild, text, pictures, name=request.requester_name)
             await self.service.check(draft, request.roles)
         named = place.key if place.shared else request.params["conversation"]
         return replace(request, params={**request.params, "conversation": named})
@@ -115,6 +116,7 @@ class GPT:
             guild=message.guild,
             channel=message.channel,
             roles=message.roles,
+            requester_name=message.requester_name,
         )
 
     @tron.hookimpl

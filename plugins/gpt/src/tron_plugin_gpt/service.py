@@ -31,18 +31,21 @@ MODERATION_SECONDS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A message that is to be sent: where, by whom, and how many pictures come with it."""
+    """A message that is to be sent: where, by whom (``name`` is how they are shown), and how many pictures come with
+    it."""
 
     place: Place
     requester: str
     guild: str | None
     text: str
     picture_count: int = 0
+    name: str | None = None
 
     @property
     def message(self) -> str:
         """As it is sent and kept."""
-        return spoken(self.text, conversation.speaker_name(self.requester) if self.place.shared else None)
+        speaker = conversation.speaker_name(self.requester, self.name) if self.place.shared else None
+        return spoken(self.text, speaker)
 
 
 class Service:
