@@ -59,8 +59,17 @@ class Adoption:
         found: str | None = self.connection.scalar(query)
         return found
 
-    def add_credential(self, client_id: str, api_key: str, username: str, *, expires_at: float | None = None) -> bool:
-        """An api key of a user, with the client_id that its holder knows; ``expires_at`` None: never.
+    def add_credential(
+        self,
+        client_id: str,
+        api_key: str,
+        username: str,
+        *,
+        expires_at: float | None = None,
+        plugin: str | None = None,
+    ) -> bool:
+        """An api key of a user, with the client_id that its holder knows; ``expires_at`` None: never; ``plugin`` names
+        the one whose doors alone take it.
 
         Raises NotFound where there is no such user, Refused for a client_id that is not allowed.
         """
@@ -76,6 +85,7 @@ class Adoption:
             "scopes": join_scopes(user.scope.granted),
             "created_at": self.now,
             "expires_at": expires_at,
+            "plugin": plugin,
         }
         self.connection.execute(insert(credentials).values(row))
         return True

@@ -62,7 +62,9 @@ class Accounts:
                 elif expires is not None and expires <= taking.now:
                     row.left("it has expired, which the original did not look at: make a new one if it is in use")
                 else:
-                    taking.adoption.add_credential(client, row["api_key"], name, expires_at=expires)
+                    taking.adoption.add_credential(
+                        client, row["api_key"], name, expires_at=expires, plugin=taking.plugin
+                    )
                     added.add(client)
                     row.taken()
         return added
