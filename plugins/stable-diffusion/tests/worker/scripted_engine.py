@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,7 +35,8 @@ class ScriptedEngine:
             step(done, request.steps, lambda: Image.new("RGB", (8, 8), "red"))
         size = request.width, request.height
         if request.images:
-            colours = [image.getpixel((0, 0)) for image in request.images]
+            begun = request.images if len(request.images) == len(request.seeds) else request.images * len(request.seeds)
+            colours = [image.getpixel((0, 0)) for image in begun]
             images = [Image.new("RGB", size, (red, green, blue + 10)) for red, green, blue in colours]
         else:
             images = [Image.new("RGB", size, (seed % 256, 0, 0)) for seed in request.seeds]
@@ -45,6 +45,3 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self.closed = True
-
-
-Opener = Callable[[str], ScriptedEngine]
