@@ -92,10 +92,16 @@ async def test_other_capabilities_are_none_of_our_business() -> None:
     await tron_job_submitting(tron.JobRequest("paint", {"voice": "jo"}, "console:root"))
 
 
-async def test_the_reply_tells_voice_and_length() -> None:
+def made(name: str, role: tron.Role) -> tron.Artifact:
+    return tron.Artifact(f"id-{name}", name, role, "key", name, "application/octet-stream", 1, "00")
+
+
+async def test_the_reply_tells_voice_and_length_and_shows_the_waveform() -> None:
     job = tron.Job("j", "tts", {"text": "Hello"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
-    reply = await Speech().handle_result(job, tron.Result({"voice": "joe, amy", "seconds": 3.219}))
+    files = [made("speech.wav", tron.Role.RESULT), made("waveform.png", tron.Role.WAVEFORM)]
+    reply = await Speech().handle_result(job, tron.Result({"voice": "joe, amy", "seconds": 3.219}, files))
     assert reply.text == "joe, amy, 3.2 s"
+    assert reply.artifacts == ["speech.wav", "waveform.png"]
     assert reply.voice is None
 
 
@@ -103,8 +109,10 @@ async def test_ogg_is_offered_as_a_voice_message() -> None:
     job = tron.Job("j", "tts", {"text": "Hello", "format": "ogg"}, tron.JobState.SUCCEEDED, "console:root", 0.0)
     sound = {"artifact": "speech.ogg", "duration_secs": 3.219, "waveform": "AAEC"}
     output = {"voice": "joe", "seconds": 3.219, "voice_message": sound}
-    reply = await Speech().handle_result(job, tron.Result(output))
+    files = [made("speech.ogg", tron.Role.RESULT), made("waveform.png", tron.Role.WAVEFORM)]
+    reply = await Speech().handle_result(job, tron.Result(output, files))
     assert reply.voice == tron.VoiceMessage("speech.ogg", 3.219, "AAEC")
+    assert reply.artifacts == ["speech.ogg"]  # whoever shows the voice message draws the waveform
 
 
 def test_the_demos_are_valid_and_the_first_known_voice_a_choice() -> None:

@@ -79,8 +79,12 @@ class Speech(tron.Capability):
         ]
 
     async def handle_result(self, job: tron.Job, result: tron.Result) -> tron.Reply:
+        """Who says it, for how long, and how it looks; of a voice message that is drawn by whoever shows it."""
         output = result.output
-        return tron.Reply(text=f"{output['voice']}, {output['seconds']:.1f} s", voice=_voice_message(output))
+        voice = _voice_message(output)
+        roles = (tron.Role.RESULT,) if voice else (tron.Role.RESULT, tron.Role.WAVEFORM)
+        shown = [artifact.name for artifact in result.artifacts if artifact.role in roles]
+        return tron.Reply(text=f"{output['voice']}, {output['seconds']:.1f} s", artifacts=shown, voice=voice)
 
     def check(self, params: SpeechParams) -> None:
         """Raise Refused for a voice or a name in the text that nobody knows: it would wait for nothing."""
