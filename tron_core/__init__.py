@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         Role,
         Target,
     )
+    from tron_core.kits import Kit, KitContents
     from tron_core.offline_hub import OfflineHub, open_offline_hub
     from tron_core.sessions import Assignment, InputFile, Offer, SessionListener, WorkerHello, WorkerSession
 
@@ -72,6 +73,8 @@ __all__ = [
     "JobEvent",
     "JobRequest",
     "JobState",
+    "Kit",
+    "KitContents",
     "Message",
     "Offer",
     "OfflineHub",
@@ -101,7 +104,7 @@ __all__ = [
     "open_offline_hub",
 ]
 
-_MODULES = ("errors", "hooks", "job", "capability", "sessions", "api", "adoption", "offline_hub")
+_MODULES = ("errors", "hooks", "job", "capability", "sessions", "kits", "api", "adoption", "offline_hub")
 """Where the names above are defined, the light ones first."""
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tron_core.api import App, Candidate, Frontend, Message, SettingSpec, StoreFactory, WorkerProtocol
     from tron_core.capability import Action, Capability, Reply
     from tron_core.job import Job, JobEvent, JobRequest
+    from tron_core.kits import Kit
     from tron_core.worker import Executor
 
 
@@ -125,6 +126,21 @@ def tron_register_cli(cli: typer.Typer) -> None:
             @cli.command()
             def shout(text: str):
                 print(text.upper())
+    """
+
+
+@hookspec
+def tron_register_kits() -> Sequence[Kit]:
+    """What a worker of the plugin's own protocol is given: an option of ``tron create-client-tokens``. Experimental.
+
+    Called once, on the main thread, when that command is typed; must not block or do I/O. Return a list of Kit. An
+    option that the command has already is left out. Raising leaves the plugin's kits out.
+
+    Example::
+
+        @tron.hookimpl
+        def tron_register_kits():
+            return [tron.Kit("paper", "Make a folder for a worker that speaks paper.", paper_files)]
     """
 
 

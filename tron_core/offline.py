@@ -108,8 +108,8 @@ class OfflineAdministration:
     def tokens(self, username: str | None) -> list[Json]:
         return [{**tokens.shape(view)} for view in self._run(self._auth.list_tokens(username))]
 
-    def create_tokens(self, username: str) -> tuple[Json, Json]:
-        api_key, token = self._run(self._auth.create_client_tokens(username))
+    def create_tokens(self, username: str, plugin: str | None = None) -> tuple[Json, Json]:
+        api_key, token = self._run(self._auth.create_client_tokens(username, plugin=plugin))
         self._record(Action.CREDENTIAL_CREATED, username, client_id=api_key["client_id"])
         return api_key, token
 

@@ -34,8 +34,9 @@ class Administration(Protocol):
     def tokens(self, username: str | None) -> list[Json]:
         """Tokens without their secrets, newest first."""
 
-    def create_tokens(self, username: str) -> tuple[Json, Json]:
-        """A new api key with a first pair of tokens: the two blocks of auth.json."""
+    def create_tokens(self, username: str, plugin: str | None = None) -> tuple[Json, Json]:
+        """A new api key with a first pair of tokens: the two blocks of auth.json; ``plugin`` names the one whose doors
+        alone take them."""
 
     def revoke(self, token: str) -> None:
         """End a token (by its number), or an api key with all its tokens (by its client_id)."""
@@ -116,8 +117,8 @@ class RemoteAdministration:
     def tokens(self, username: str | None) -> list[Json]:
         return self._client.items("/tokens", {"username": username})
 
-    def create_tokens(self, username: str) -> tuple[Json, Json]:
-        made = self._client.post("/tokens", {"username": username})
+    def create_tokens(self, username: str, plugin: str | None = None) -> tuple[Json, Json]:
+        made = self._client.post("/tokens", {"username": username, "plugin": plugin})
         return made["api_key"], made["token"]
 
     def revoke(self, token: str) -> None:

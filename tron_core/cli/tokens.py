@@ -11,10 +11,12 @@ import typer
 from tron_core.cli.administration import administration
 from tron_core.cli.context import context_of
 from tron_core.cli.hub_client import Token, Url
-from tron_core.cli.kit import kit_files, write_kit
+from tron_core.cli.kit import authority_pem, kit_files, write_kit
+from tron_core.cli.kits import KitsCommand, chosen_kit
 from tron_core.cli.output import AsJson, print_columns, print_json
 from tron_core.cli.users import Username
 from tron_core.errors import ConfigError
+from tron_core.kits import KitContents
 from tron_core.private_file import write_whole
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ tokens = typer.Typer(
 def register(cli: typer.Typer) -> None:
     """Add the commands to the program."""
     cli.add_typer(tokens, name="tokens")
-    cli.command("create-client-tokens")(create_client_tokens)
-    cli.command("create_client_tokens", hidden=True)(create_client_tokens)
+    cli.command("create-client-tokens", cls=KitsCommand)(create_client_tokens)
+    cli.command("create_client_tokens", hidden=True, cls=KitsCommand)(create_client_tokens)
 
 
 def create_client_tokens(
@@ -59,14 +61,22 @@ def create_client_tokens(
     """
     context = context_of(ctx)
     loaded = context.load()
-    found = None if kit is None else _addresses(loaded, url)
+    chosen = chosen_kit(ctx)
+    if kit is not None and chosen is not None:
+        raise ConfigError(f"one kit at a time, not --kit and --{chosen[1].option}")
+    found = None if kit is None and chosen is None else _addresses(loaded, url)
     with administration(context, url, token) as admin:
-        api_key, pair = admin.create_tokens(username)
+        api_key, pair = admin.create_tokens(username, None if chosen is None else chosen[0])
     if output is not None:
         write_auth(output, api_key, pair)
     if kit is not None and found is not None:
         write_kit(kit, kit_files(loaded, found, api_key, pair, ca))
         typer.echo(f"{kit} is the worker's kit: carry it there, and see its README.txt", err=True)
+    if chosen is not None and found is not None:
+        _, theirs, folder = chosen
+        contents = KitContents(api_key, pair, found.hub, found.http, authority_pem(loaded, ca))
+        write_kit(folder, dict(theirs.files(contents)))
+        typer.echo(theirs.after.format(folder=folder), err=True)
     print_json(api_key)
     print_json(pair)
 
@@ -86,7 +96,7 @@ def _addresses(loaded: Loaded, url: str | None) -> Addresses:
 
     if url is not None:
         raise ConfigError(
-            "--kit takes addresses and certificate from the hub's own tron.toml: make it there, not by --url"
+            "a kit takes addresses and certificate from the hub's own tron.toml: make it there, not by --url"
         )
     found = addresses_of(loaded)
     for warning in found.warnings():

@@ -11,12 +11,14 @@ from typing_extensions import TypedDict
 
 from tron_core.auth.audit import Action
 from tron_core.auth.ledger import TokenView
+from tron_core.errors import Refused
 from tron_core.frontends.http import shapes
 from tron_core.frontends.http.auth import Admin
 from tron_core.frontends.http.bodies import Body, documented, json_body
 from tron_core.frontends.http.json import Json
 from tron_core.frontends.http.shapes import Page
 from tron_core.frontends.http.state import Hub
+from tron_core.plugins import Plugins, PluginState
 
 router = APIRouter(prefix="/tokens", tags=["administration"])
 
@@ -46,9 +48,10 @@ class NewTokensShape(TypedDict):
 
 
 class TokensBody(Body):
-    """Whose credential it will be."""
+    """Whose credential it will be; ``plugin`` names the one whose doors alone take it."""
 
     username: Username
+    plugin: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 @router.get("", summary="List tokens", responses={200: {"model": Page[TokenViewShape]}})
@@ -66,7 +69,9 @@ async def list_tokens(caller: Admin, hub: Hub, username: Whose = None) -> Respon
 )
 async def create(caller: Admin, body: Annotated[TokensBody, Depends(json_body(TokensBody))], hub: Hub) -> Response:
     """Earlier ones of that user stay valid."""
-    api_key, token = await hub.auth.create_client_tokens(body.username)
+    if body.plugin is not None:
+        _check_plugin(body.plugin, hub.plugins)
+    api_key, token = await hub.auth.create_client_tokens(body.username, plugin=body.plugin)
     made = {"client_id": api_key["client_id"]}
     await hub.auth.audit.record(caller.requester, Action.CREDENTIAL_CREATED, body.username, **made)
     return Json({"api_key": api_key, "token": token}, 201, {"Cache-Control": "no-store"})
@@ -83,6 +88,12 @@ async def revoke(caller: Admin, token: str, hub: Hub) -> Response:
         await hub.auth.revoke_credential(token)
         await hub.auth.audit.record(caller.requester, Action.CREDENTIAL_REVOKED, token)
     return Response(status_code=204)
+
+
+def _check_plugin(name: str, plugins: Plugins) -> None:
+    active = [record.name for record in plugins.records if record.state is PluginState.ACTIVE]
+    if name not in active:
+        raise Refused(f"plugin: no plugin {name!r} is active here; there are: {', '.join(active) or 'none'}")
 
 
 def shape(view: TokenView) -> TokenViewShape:
