@@ -18,7 +18,7 @@ SPECS: dict[str, Callable[..., Any]] = {
     name: function for name, function in vars(hookspecs).items() if hasattr(function, "tron_spec")
 }
 
-ARGUMENTS = {"app", "candidates", "cli", "event", "job", "message", "reply", "request", "requester", "router"}
+ARGUMENTS = {"app", "bot", "candidates", "cli", "event", "job", "message", "reply", "request", "requester", "router"}
 """One name for one thing, in whichever hook it comes."""
 
 OWN_NAMES = re.compile(

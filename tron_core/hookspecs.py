@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tron_core.api import App, Candidate, Frontend, Message, SettingSpec, StoreFactory, WorkerProtocol
     from tron_core.capability import Action, Capability, Reply
+    from tron_core.discord import Bot
     from tron_core.job import Job, JobEvent, JobRequest
     from tron_core.kits import Kit
     from tron_core.worker import Executor
@@ -315,6 +316,22 @@ async def tron_message(message: Message) -> JobRequest | None:
         async def tron_message(message):
             if message.mentions_bot:
                 return tron.JobRequest("echo", {"text": message.text}, message.requester)
+    """
+
+
+@hookspec
+async def tron_discord_setup(bot: Bot) -> None:
+    """Add discord.py code of one's own to the bot: cogs, commands, listeners. ``tron_core.discord`` has what it needs.
+
+    Awaited on the event loop once for each bot, before it logs in: where the connection has to be made anew, there is
+    a new bot. What a plugin adds whose call raises, or that takes the name of a command that is there, is undone, and
+    the log says why. What its commands and listeners raise later is logged.
+
+    Example::
+
+        @tron.hookimpl
+        async def tron_discord_setup(bot):
+            await bot.add_cog(Zoo(bot))
     """
 
 

@@ -69,7 +69,7 @@ def set_(
 ) -> None:
     """Set a rule of a server. It holds from the next request there on.
 
-    Example: tron guilds set 123456789012345678 maxima txt2img.steps=30 height=768
+    Example: tron guilds set 123456789012345678 maxima paint.steps=30 height=768
     """
     from tron_core.frontends import rules
 

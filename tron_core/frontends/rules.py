@@ -52,7 +52,7 @@ ALLOWED: Mapping[Kind, str] = {
     "number": "a whole number from 1 on",
     "switch": "true or false",
     "results": ", ".join(PLACES),
-    "limits": "numbers by the name of a field, as in steps or txt2img.steps",
+    "limits": "numbers by the name of a field, as in steps or paint.steps",
 }
 
 

@@ -265,12 +265,14 @@ class Hubs:
         self._discord = discord
 
     @asynccontextmanager
-    async def running(self, *, connected: bool = True) -> AsyncIterator[Hub]:
-        """A hub, connected to Discord unless a test is about that."""
+    async def running(self, *, connected: bool = True, further: Mapping[str, Any] | None = None) -> AsyncIterator[Hub]:
+        """A hub, connected to Discord unless a test is about that; ``further`` are more plugins than the studio."""
         values = self._configured
         values["database"]["url"] = self._database
         plugins = Plugins()
         plugins.register("studio", self._studio, distribution="tron-plugin-studio", version="1.0")
+        for name, plugin in (further or {}).items():
+            plugins.register(name, plugin)
         loaded = Loaded(Settings.model_validate(values), None, self._folder, {})
         hub = Hub(loaded, plugins=plugins)
         await hub.start()

@@ -205,9 +205,10 @@ async def test_a_post_that_is_repeated_shows_once(
         assert len(general.replies) == 5  # three of the first delivery, and of the second its two further pages
 
 
-async def test_two_commands_of_one_name_are_refused_at_start(hubs: Any, studio: Any) -> None:
-    studio.afar.command = type(studio.afar.command)("queue")
-    with pytest.raises(ConfigError, match="Two commands are named /queue"):
+@pytest.mark.parametrize("command", [tron.Command("queue"), tron.Command("far", aliases=["queue"])])
+async def test_a_name_of_the_cores_own_is_refused_at_start(hubs: Any, studio: Any, command: tron.Command) -> None:
+    studio.afar.command = command
+    with pytest.raises(ConfigError, match="The plugin studio names a command queue"):
         async with hubs.running():
             pass
 

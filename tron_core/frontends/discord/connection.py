@@ -10,6 +10,7 @@ import aiohttp
 import discord
 
 from tron_core.errors import Unavailable
+from tron_core.frontends.discord import extensions
 from tron_core.frontends.discord.bot import Bot
 
 FIRST_WAIT = 1.0
@@ -85,6 +86,7 @@ class Connection:
 
     async def _serve(self, bot: Bot) -> None:
         async with bot:
+            await extensions.extend(bot)
             await bot.login(self._token)
             self._logged_in.set()
             await bot.connect(reconnect=True)
