@@ -60,7 +60,7 @@ class PluginSettings:
 
     async def save(self, requester: str, field: str, value: Any) -> None:
         meant = setting_keys.find(self._services.plugins, field)
-        if any(each.plugin != self._plugin for each in meant):
+        if all(each.plugin != self._plugin for each in meant):
             raise NotFound(f"The setting {field!r} is not of the plugin {self._plugin}", code="unknown_setting")
         if value is None:
             await self._services.saved_settings.reset(requester, key=field)
@@ -119,7 +119,7 @@ class PluginApp:
         self.artifacts: ArtifactAccess = PluginArtifacts(services)
         self.settings: SettingsAccess = PluginSettings(plugin, services)
         self.hooks: HookAccess = PluginHooks(services.plugins)
-        self.workers: WorkerAccess = PluginWorkers(services.bus)
+        self.workers: WorkerAccess = PluginWorkers(services.bus, services.scheduler.leased)
         self.credentials: CredentialAccess = PluginCredentials(plugin, services)
         self._services = services
 

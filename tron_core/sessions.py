@@ -132,3 +132,9 @@ class WorkerAccess(Protocol):
 
     def open(self, grant: Grant, hello: WorkerHello, listener: SessionListener) -> WorkerSession:
         """Register a worker whose credential was verified; ``listener`` is told what becomes of it."""
+
+    def leased(self, client_id: str) -> Sequence[tuple[str, Assignment]]:
+        """What the workers of a credential are at now, connected or not, each with its worker's name."""
+
+    def forget(self, client_id: str, name: str, reason: str) -> None:
+        """A worker that is not connected will not come back: its jobs go back to the queue at once."""

@@ -108,13 +108,14 @@ class Stage:
             http_url=lambda dialled: "http://hub.test",
         )
         await self.scheduler.start({})
+        self.workers = PluginWorkers(self.bus, self.scheduler.leased)
 
     def connect(
         self, name: str = "box", grant: Grant = GRANT, capability: str = "echo", **options: Any
     ) -> tuple[WorkerSession, Listener]:
         listener = Listener()
         hello = WorkerHello(name, "paper", {capability: Offer()}, **options)
-        return PluginWorkers(self.bus).open(grant, hello, listener), listener
+        return self.workers.open(grant, hello, listener), listener
 
     async def submit(self, text: str = "hi") -> str:
         return (await self.scheduler.submit(tron.JobRequest("echo", {"text": text}, "api:ann"))).job.id
@@ -234,6 +235,22 @@ async def test_a_lost_session_gives_its_jobs_back_at_once(stage: Stage) -> None:
     first.ended("a fresh process", lost=True)
     again = await assigned(other)
     assert (again.job, again.attempt) == (job, 2)
+
+
+async def test_who_will_not_come_back_is_forgotten(stage: Stage) -> None:
+    first, listener = stage.connect(grace=30.0)
+    job = await stage.submit()
+    await assigned(listener)
+    [(name, given)] = stage.workers.leased("client")
+    assert (name, given.job, given.params["text"]) == ("box", job, "hi")
+    first.ended("the line broke")
+    _, other = stage.connect("box-2")
+    await until(lambda: "welcomed" in other.kinds)
+    stage.workers.forget("another", "box", "not mine to say")
+    stage.workers.forget("client", "box", "a fresh process")
+    again = await assigned(other)
+    assert (again.job, again.attempt) == (job, 2)
+    assert [name for name, _ in stage.workers.leased("client")] == ["box-2"]
 
 
 async def test_a_suspect_worker_gets_no_job(stage: Stage) -> None:

@@ -3,8 +3,7 @@ and know nothing of it."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ulid import ULID
@@ -15,17 +14,22 @@ from tron_core.scheduling import messages as bus
 from tron_core.scheduling.bus import Bus
 from tron_core.sessions import Assignment, InputFile, Offer, SessionListener, WorkerHello
 
-logger = logging.getLogger(__name__)
-
 
 class PluginWorkers:
-    """The workers, as ``WorkerAccess`` says."""
+    """The workers, as ``WorkerAccess`` says; ``leased`` is the scheduler's."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, bus_: Bus, leased: Callable[[str], Sequence[tuple[str, bus.Assign]]]) -> None:
+        self._bus = bus_
+        self._leased = leased
 
     def open(self, grant: Grant, hello: WorkerHello, listener: SessionListener) -> PluginSession:
         return PluginSession(self._bus, grant, hello, listener)
+
+    def leased(self, client_id: str) -> list[tuple[str, Assignment]]:
+        return [(worker, _assignment(assign)) for worker, assign in self._leased(client_id)]
+
+    def forget(self, client_id: str, name: str, reason: str) -> None:
+        self._bus.send(bus.SCHEDULER, bus.WorkerForgotten(name, client_id, reason))
 
 
 class PluginSession:

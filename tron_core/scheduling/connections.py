@@ -27,6 +27,7 @@ from tron_core.scheduling.messages import (
     UploadTicket,
     Welcomed,
     WorkerConnected,
+    WorkerForgotten,
     WorkerGone,
     WorkerStatus,
     session_address,
@@ -89,6 +90,9 @@ class Connections:
         if isinstance(message, WorkerGone):
             self._gone(message)
             return
+        if isinstance(message, WorkerForgotten):
+            self._forgotten(message)
+            return
         worker = self._board.roster.of_session(message.session)
         if worker is None:
             text = "this session is not registered: say hello first"
@@ -146,6 +150,16 @@ class Connections:
                 resume.append(held)
         return tuple(resume), tuple(abandon)
 
+    def leased(self, client_id: str) -> list[tuple[str, Assign]]:
+        """What is leased to the workers of a credential, connected or awaited, each with its worker's name."""
+        return [
+            (worker.name, self._again(held))
+            for worker in self._board.roster
+            if worker.client_id == client_id
+            for held in worker.held
+            if self._lease(worker, *held) is not None
+        ]
+
     def _again(self, held: Held) -> Assign:
         """What a worker goes on with, for a session that has not kept it."""
         entry = self._board.entries[held[0]]
@@ -176,6 +190,13 @@ class Connections:
         grace = self._resume_grace if worker.grace is None else worker.grace
         self.start_grace(worker, grace)
         self._dispatcher.wake()
+
+    def _forgotten(self, message: WorkerForgotten) -> None:
+        worker = self._board.roster.named(message.worker)
+        if worker is not None and worker.session is None and worker.client_id == message.client_id:
+            if worker.grace_timer is not None:
+                worker.grace_timer.cancel()
+            self.forget(worker, message.reason)
 
     def start_grace(self, worker: Worker, seconds: float) -> None:
         """Give an absent worker this long to come back for its leases."""

@@ -67,6 +67,15 @@ class WorkerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerForgotten:
+    """A worker that is not connected will not come back: its jobs go back to the queue at once."""
+
+    worker: str
+    client_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptProgress:
     session: str
     job: str
@@ -121,6 +130,7 @@ ToScheduler = (
     WorkerConnected
     | WorkerStatus
     | WorkerGone
+    | WorkerForgotten
     | AttemptProgress
     | AttemptPartial
     | AttemptUpload

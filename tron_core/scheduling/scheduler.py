@@ -29,7 +29,7 @@ from tron_core.scheduling.dispatcher import Dispatcher
 from tron_core.scheduling.fencing import Fencing
 from tron_core.scheduling.hub_worker import HubWorker
 from tron_core.scheduling.intake import Intake, Prepared, request_hash
-from tron_core.scheduling.messages import EVENTS, SCHEDULER, AttemptResult, TellWorker
+from tron_core.scheduling.messages import EVENTS, SCHEDULER, Assign, AttemptResult, TellWorker
 from tron_core.scheduling.needs import Needs, needs_of
 from tron_core.scheduling.observers import Observers
 from tron_core.scheduling.outbox import Outbox
@@ -411,6 +411,10 @@ class Scheduler:
     def workers(self) -> list[WorkerView]:
         """Every worker that is connected, or awaited within its grace time."""
         return self._reading.workers()
+
+    def leased(self, client_id: str) -> list[tuple[str, Assign]]:
+        """What the workers of a credential are at now, each with its worker's name; without the inputs."""
+        return self._connections.leased(client_id)
 
     def availability(self, capability: str) -> Availability:
         """Whether somebody connected can do a capability now."""
