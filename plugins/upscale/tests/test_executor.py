@@ -13,7 +13,8 @@ from PIL import Image
 from tron_core.testing import RecordingContext
 from tron_core.worker import Cancelled, ExecutorError
 from tron_plugin_upscale import MODELS, Upscale, UpscaleParams
-from tron_plugin_upscale.executor import UpscaleConfig, UpscaleExecutor, tron_register_executors
+from tron_plugin_upscale.config import UpscaleConfig
+from tron_plugin_upscale.executor import UpscaleExecutor, tron_register_executors
 from tron_plugin_upscale.models import find_models, packaged_folder
 
 HARBOUR = Path(__file__).parents[3] / "tests" / "data" / "harbour.png"
@@ -142,6 +143,25 @@ def test_an_unknown_model_is_refused_with_those_here(executor: UpscaleExecutor, 
 
 def test_an_empty_folder_leaves_the_executor_out_with_a_reason(tmp_path: Path) -> None:
     assert "no model in" in (with_options(models=tmp_path).unavailable() or "")
+
+
+def test_a_diffusion_model_that_cannot_run_here_leaves_the_executor_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tron_plugin_upscale.executor.DIFFUSION", ("json", "no_such_library"))
+    reason = with_options(diffusion_models={"x4": "owner/x4"}).unavailable()
+    assert reason is not None
+    assert "no_such_library not installed: pip install 'tron-plugin-upscale[diffusion]'" in reason
+
+
+def test_a_diffusion_model_that_is_not_there_leaves_the_executor_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tron_plugin_upscale.executor.DIFFUSION", ())
+    assert "diffusion_models: x4: " in (with_options(diffusion_models={"x4": str(tmp_path)}).unavailable() or "")
+    executor = with_options(diffusion_models={"x4": "owner/x4"})
+    assert executor.unavailable() is None
+    assert executor.models()[-1] == "x4"
 
 
 def test_files_that_are_no_network_are_an_error_that_names_them(tmp_path: Path) -> None:

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from tron_plugin_upscale import MODELS
-from tron_plugin_upscale.models import PACKAGE, find_models, name_and_factor, native_factor, packaged_folder
+from tron_plugin_upscale.models import (
+    PACKAGE,
+    PIPELINE,
+    diffusion_problem,
+    find_models,
+    name_and_factor,
+    native_factor,
+    packaged_folder,
+)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +58,28 @@ def test_the_package_is_found_without_being_imported() -> None:
 
 @pytest.mark.parametrize(("factor", "native"), [(2, 2), (3, 4), (4, 4)])
 def test_the_next_larger_network_stands_in_for_a_missing_factor(factor: int, native: int) -> None:
-    assert native_factor({2: Path("two"), 4: Path("four")}, factor) == native
+    assert native_factor((2, 4), factor) == native
 
 
 def test_no_network_stands_in_for_a_larger_factor() -> None:
-    assert native_factor({2: Path("two")}, 4) is None
+    assert native_factor((2,), 4) is None
+
+
+@pytest.mark.parametrize(
+    ("index", "words"),
+    [
+        (None, "no model_index.json"),
+        ("not JSON", "no model_index.json"),
+        ('{"_class_name": "StableDiffusionPipeline"}', "a StableDiffusionPipeline; wanted is"),
+        (f'{{"_class_name": "{PIPELINE}"}}', ""),
+    ],
+)
+def test_a_folder_of_another_pipeline_is_no_diffusion_upscaler(tmp_path: Path, index: str | None, words: str) -> None:
+    if index is not None:
+        (tmp_path / "model_index.json").write_text(index)
+    assert words in (diffusion_problem(str(tmp_path)) or "")
+
+
+def test_an_id_of_the_hub_may_be_one_and_a_folder_that_is_not_there_is_none() -> None:
+    assert diffusion_problem("stabilityai/stable-diffusion-x4-upscaler") is None
+    assert "neither a folder" in (diffusion_problem("/srv/nowhere") or "")

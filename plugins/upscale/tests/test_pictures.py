@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tron_core.worker import ExecutorError
-from tron_plugin_upscale.pictures import clean_alpha, read_picture, reduce, write_png
+from tron_plugin_upscale.pictures import clean_alpha, read_picture, resize, write_png
 
 LIMIT = 1_000_000
 
@@ -111,8 +111,8 @@ def test_flat_transparency_is_exact_and_edges_stay_between_their_neighbours() ->
 
 
 def test_a_picture_is_reduced_to_the_size_asked_for() -> None:
-    assert reduce(np.zeros((40, 80, 3), np.uint8), 60, 30).shape == (30, 60, 3)
-    assert reduce(np.zeros((40, 80), np.uint8), 60, 30).shape == (30, 60)
+    assert resize(np.zeros((40, 80, 3), np.uint8), 60, 30).shape == (30, 60, 3)
+    assert resize(np.zeros((40, 80), np.uint8), 60, 30).shape == (30, 60)
 
 
 def test_the_png_carries_texts_transparency_and_profile(tmp_path: Path) -> None:

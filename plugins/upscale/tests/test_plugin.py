@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import tron_core as tron
-from tron_plugin_upscale import MODELS, Upscale, tron_reply_actions
+from tron_plugin_upscale import MODELS, Upscale, tron_message, tron_reply_actions
 
 
 def artifact(name: str, media_type: str = "image/png", role: tron.Role = tron.Role.RESULT) -> tron.Artifact:
@@ -87,3 +87,23 @@ def test_our_own_picture_is_offered_again_only_while_it_may_go_in_again(side: in
     output = {"width": side, "height": side, "model": MODELS[0]}
     actions = tron_reply_actions(job(artifact("upscaled.png"), capability="upscale", output=output), tron.Reply())
     assert len(actions) == offered
+
+
+def said(text: str, *attachments: tron.Artifact, mentions_bot: bool = True) -> tron.Message:
+    return tron.Message(text, "discord:1", "discord", "7", mentions_bot=mentions_bot, attachments=attachments)
+
+
+@pytest.mark.parametrize("text", ["!upscale", "look here !Upscale please"])
+async def test_a_message_with_the_marker_and_a_picture_is_claimed(text: str) -> None:
+    request = await tron_message(said(text, artifact("notes.txt", "text/plain"), artifact("a.png"), artifact("b.png")))
+    assert request is not None
+    assert (request.capability, request.params) == ("upscale", {"image": "id-a.png"})
+    assert (request.requester, request.channel) == ("discord:1", "7")
+
+
+async def test_other_messages_are_left_to_others() -> None:
+    assert await tron_message(said("!upscale")) is None
+    assert await tron_message(said("!upscaled", artifact("a.png"))) is None
+    assert await tron_message(said("a harbour", artifact("a.png"))) is None
+    assert await tron_message(said("!upscale", artifact("a.svg", "image/svg+xml"))) is None
+    assert await tron_message(said("!upscale", artifact("a.png"), mentions_bot=False)) is None

@@ -36,10 +36,3 @@ def test_tiled_is_the_same_as_whole_where_the_margin_covers_what_the_network_see
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     tiled = enlarge(pixels, 2, plan(width, height, tile, margin=2), blur_and_double)
     assert np.array_equal(tiled, blur_and_double(pixels))
-
-
-def test_each_tile_is_told() -> None:
-    told: list[None] = []
-    tiles = plan(10, 10, 5, margin=1)
-    enlarge(np.zeros((10, 10, 3), np.uint8), 2, tiles, blur_and_double, after_each=lambda: told.append(None))
-    assert len(told) == len(tiles) == 4

@@ -16,6 +16,9 @@ MAX_PIXELS = 4_000_000
 PICTURE_TYPES = frozenset({"image/png", "image/jpeg", "image/webp"})
 """The media types of artifacts that get an Upscale action."""
 
+MARKER = "!upscale"
+"""In a message to the bot with a picture, wherever it stands: the picture is to be enlarged."""
+
 _SECONDS = {"realesr-animevideov3": 5.0, "realesrgan-x4plus-anime": 40.0, "realesrgan-x4plus": 90.0}
 """A first guess for a picture of 512 x 512 on a CPU."""
 
@@ -25,15 +28,18 @@ class UpscaleParams(tron.Params):
 
     image: tron.Attachment = tron.Input("The picture to enlarge", accept="image/*")
     factor: int = tron.Setting(4, ge=2, le=4, help="How many times as wide and high")
-    model: str | None = tron.Setting(None, max_length=64, help="The network; the worker's first one unless given")
+    model: str | None = tron.Setting(None, max_length=64, help="The model; the worker's first one unless given")
 
 
 class Upscale(tron.Capability):
-    """Enlarge a picture with Real-ESRGAN."""
+    """Enlarge a picture with Real-ESRGAN or a diffusion model."""
 
     name = "upscale"
     command = tron.Command(
-        "upscale", summary="Enlarge a picture two to four times", example="--factor 2 (with a picture attached)"
+        "upscale",
+        summary="Enlarge a picture two to four times",
+        example="--factor 2 (with a picture attached)",
+        menu="Upscale",
     )
     params = UpscaleParams
 
@@ -60,6 +66,22 @@ class Upscale(tron.Capability):
 @tron.hookimpl
 def tron_register_capabilities() -> Sequence[tron.Capability]:
     return [Upscale()]
+
+
+@tron.hookimpl(tryfirst=True)
+async def tron_message(message: tron.Message) -> tron.JobRequest | None:
+    """Claim what says the marker and has a picture, before those who claim any message with one."""
+    pictures = [file for file in message.attachments if file.media_type in PICTURE_TYPES]
+    if not (message.mentions_bot and pictures and MARKER in message.text.lower().split()):
+        return None
+    return tron.JobRequest(
+        Upscale.name,
+        {"image": pictures[0].id},
+        message.requester,
+        guild=message.guild,
+        channel=message.channel,
+        roles=message.roles,
+    )
 
 
 @tron.hookimpl

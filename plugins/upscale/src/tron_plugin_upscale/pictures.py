@@ -103,8 +103,8 @@ def clean_alpha(enlarged: Pixels, source: Pixels) -> Pixels:
     return np.clip(enlarged[:, :, 0], *bounds)
 
 
-def reduce(pixels: Pixels, width: int, height: int) -> Pixels:
-    """Bring an enlarged picture down to ``width`` x ``height``."""
+def resize(pixels: Pixels, width: int, height: int) -> Pixels:
+    """Bring a picture to ``width`` x ``height`` (Lanczos)."""
     if pixels.shape[:2] == (height, width):
         return pixels
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))

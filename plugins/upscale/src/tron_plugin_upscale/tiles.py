@@ -69,16 +69,12 @@ def enlarge(
     factor: int,
     tiles: Iterable[Tile],
     network: Callable[[Pixels], Pixels],
-    *,
-    after_each: Callable[[], None] = lambda: None,
 ) -> Pixels:
-    """Enlarge ``pixels`` by ``factor``, the network's own. ``after_each`` is called after each tile, and what it
-    raises ends the work."""
+    """Enlarge ``pixels`` by ``factor``, the network's own; what ``network`` raises ends the work."""
     height, width, channels = pixels.shape
     result = np.zeros((height * factor, width * factor, channels), np.uint8)
     for tile in tiles:
         rows, columns = tile.rows, tile.columns
         enlarged = network(pixels[rows.outer, columns.outer])
         result[rows.enlarged(factor), columns.enlarged(factor)] = enlarged[rows.within(factor), columns.within(factor)]
-        after_each()
     return result
