@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tron_core as tron
 from tron_plugin_bark.commands import Actors, Voice, Voices
@@ -25,3 +26,11 @@ async def tron_job_submitting(request: tron.JobRequest) -> None:
     capability = _CHECKED.get(request.capability)
     if capability is not None:
         capability.check(capability.parse(request.params))
+
+
+@tron.hookimpl(optionalhook=True)
+def tron_legacy_import() -> list[Any]:
+    """Take the voices that people of a discord-tron-master had chosen."""
+    from tron_plugin_bark.legacy_import import SpeechImport
+
+    return [SpeechImport()]

@@ -15,3 +15,4 @@ tron_job_event = _gpt.tron_job_event
 tron_message = _gpt.tron_message
 tron_forget_requester = _gpt.tron_forget_requester
 tron_write_image_prompt = _gpt.tron_write_image_prompt
+tron_legacy_import = _gpt.tron_legacy_import

@@ -135,6 +135,13 @@ class GPT:
         """Write a prompt about ``theme`` for a picture; nobody's fault where no server is set up."""
         return None if self.service.config.missing else self._write_image_prompt(theme)
 
+    @tron.hookimpl(optionalhook=True)
+    def tron_legacy_import(self) -> list[Any]:
+        """Take the conversations of a discord-tron-master."""
+        from tron_plugin_gpt.legacy_import import ConversationImport
+
+        return [ConversationImport()]
+
     async def _write_image_prompt(self, theme: str) -> str | None:
         about = theme.strip() or "anything that you like"
         messages = [{"role": "system", "content": IMAGE_PROMPT}, {"role": "user", "content": f"The theme: {about}"}]

@@ -83,6 +83,11 @@ class NewHub:
         self.folder = folder
         self.engine = create_engine(url)
 
+    def connect(self, url: str) -> None:
+        """Look into another database from now on."""
+        self.engine.dispose()
+        self.engine = create_engine(url)
+
     def tron(self, *arguments: str) -> Result:
         """Run a command."""
         return CliRunner().invoke(app, ["--config", str(self.folder / "tron.toml"), *arguments])

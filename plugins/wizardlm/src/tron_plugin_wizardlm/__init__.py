@@ -65,3 +65,11 @@ async def tron_job_submitting(request: tron.JobRequest) -> tron.JobRequest | Non
     """Make what is asked of a preset a request for ``llm``, before others judge it."""
     preset = PRESETS.get(request.capability)
     return None if preset is None else preset.as_llm(request)
+
+
+@tron.hookimpl(optionalhook=True)
+def tron_legacy_import() -> list[Any]:
+    """Take how people of a discord-tron-master had set their models."""
+    from tron_plugin_wizardlm.legacy_import import LLMImport
+
+    return [LLMImport()]

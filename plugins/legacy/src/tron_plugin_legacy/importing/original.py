@@ -44,14 +44,15 @@ def integer(value: Any) -> int:
 
 def number(value: Any) -> float | int:
     """A number, which may be kept as text; raises ValueError."""
+    found = value
     if isinstance(value, str):
         try:
-            value = float(value) if not value.strip().lstrip("+-").isdecimal() else int(value)
+            found = int(value) if value.strip().lstrip("+-").isdecimal() else float(value)
         except ValueError:
-            raise ValueError(f"{value!r} is not a number") from None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            found = None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not math.isfinite(found):
         raise ValueError(f"{value!r} is not a number")
-    return value
+    return found
 
 
 def switch(value: Any) -> bool:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, IntegrityError
 
 import tron_core as tron
 from tron_plugin_legacy.importing.profiles import Profiles
@@ -20,8 +20,9 @@ FROM_TEXT = "kept as text in the original"
 class Entry:
     """One thing to take, which is used as a context. Inside, say what became of it: ``taken``, ``there`` or ``left``.
 
-    A value that cannot be used (ValueError, TypeError, LookupError, a TronError, an error of the database) may be
-    raised: what was written for this entry is undone, it is left with that reason, and the next one has its turn.
+    A value that cannot be used may be raised (ValueError, TypeError, LookupError, a TronError; IntegrityError and
+    DataError of the database): what was written for this entry is undone, it is left with that reason, and the next
+    one has its turn. Any other error ends the plugin's part.
     """
 
     def __init__(self, adoption: tron.Adoption, item: Item, id_: str) -> None:
@@ -67,8 +68,8 @@ class Entry:
 
 def _broken(error: BaseException) -> str | None:
     """Why an entry cannot be used; None where the error is not the entry's."""
-    if isinstance(error, DBAPIError):
-        return None if error.connection_invalidated else reason(error)
+    if isinstance(error, IntegrityError | DataError):
+        return reason(error)
     if isinstance(error, tron.TronError):
         return error.message
     if isinstance(error, KeyError):
