@@ -1,4 +1,4 @@
-"""``tron plugins``: which plugins there are, in which state and why; enable and disable."""
+"""``tron plugins``: which plugins there are, in which state and why; enable and disable; new ones, and their check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tron_core.cli.context import Context, context_of
-from tron_core.cli.output import AsJson, print_columns, print_json
+from tron_core.cli.output import AsJson, print_columns, print_json, shortened
 
 if TYPE_CHECKING:
     from tron_core.plugins import PluginRecord
@@ -61,6 +61,50 @@ def disable(ctx: typer.Context, name: Name) -> None:
     Example: tron plugins disable echo
     """
     _switch(context_of(ctx), name, disabled=True)
+
+
+@plugins.command()
+def new(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits, - and _.")],
+    folder: Annotated[Path | None, typer.Option("--folder", help="Where; else tron-plugin-NAME here.")] = None,
+) -> None:
+    """Write a plugin that works, to be changed into another: both halves, metadata, a test.
+
+    Example: tron plugins new weather
+    """
+    from tron_core.plugins.skeleton import write_skeleton
+
+    target = folder or Path(f"tron-plugin-{name.removeprefix('tron-plugin-')}")
+    for file in write_skeleton(name, target):
+        typer.echo(shortened(file.resolve()))
+    typer.echo(f"\nNext: pip install -e {target}, then tron plugins check {target}")
+
+
+@plugins.command()
+def check(
+    ctx: typer.Context,
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The folder with the plugin's pyproject.toml.")],
+    as_json: AsJson = False,
+    time_limit: Annotated[float, typer.Option(help="Seconds that each half may take to load.")] = 60.0,
+) -> None:
+    """Say what a hub and a worker would make of a plugin. It need not be installed, what it requires must be.
+
+    Ends with 1 where something keeps it from working, with `--strict` for mere advice too.
+
+    Example: tron plugins check .
+    """
+    from tron_core.plugins.checking import check_plugin
+
+    findings = check_plugin(path.resolve(), time_limit=time_limit)
+    if as_json:
+        print_json([{"level": finding.level, "sentence": finding.sentence} for finding in findings])
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.level:<8} {finding.sentence}")
+    bad = {"problem", "advice"} if context_of(ctx).strict else {"problem"}
+    if any(finding.level in bad for finding in findings):
+        raise typer.Exit(1)
 
 
 def _switch(context: Context, name: str, *, disabled: bool) -> None:
