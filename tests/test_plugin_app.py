@@ -38,6 +38,20 @@ class EchoPlugin:
         return [tron.SettingSpec("tone", "plain", "How", choices=("plain", "loud"))]
 
 
+class DrawingParams(tron.Params):
+    steps: int = tron.Setting(1, ge=1, le=5, group="drawing")
+
+
+class PainterPlugin:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @tron.hookimpl
+    def tron_register_capabilities(self) -> list[tron.Capability]:
+        members = {"name": self._name, "command": tron.Command(self._name), "params": DrawingParams}
+        return [type("Painter", (tron.Capability,), members)()]
+
+
 @pytest.fixture
 def dialect() -> str:
     """What is saved does not depend on the database."""
@@ -73,6 +87,17 @@ async def test_what_a_person_may_not_save_a_plugin_may_not_either(
         with pytest.raises(tron.InvalidParams, match="allowed"):
             await settings.save("api:alice", key, value)
         assert await settings.get("api:alice", None, key) is None
+
+
+async def test_a_setting_of_a_group_is_each_plugin_s_that_has_a_field_of_it(services: Any) -> None:
+    for plugin in ("painters", "sketchers"):
+        services.plugins.register(plugin, PainterPlugin(plugin))
+    for plugin in ("painters", "sketchers"):
+        await PluginSettings(plugin, services).save("api:alice", "drawing.steps", 3)
+        with pytest.raises(tron.InvalidParams):
+            await PluginSettings(plugin, services).save("api:alice", "drawing.steps", 99)
+    with pytest.raises(NotFound):
+        await PluginSettings("echoes", services).save("api:alice", "drawing.steps", 3)
 
 
 async def test_the_settings_of_others_are_out_of_reach(services: Any, settings: PluginSettings) -> None:

@@ -64,7 +64,8 @@ class SettingsAccess(Protocol):
         """The saved value of ``field`` (``echo.times``), None where nobody saved one."""
 
     async def save(self, requester: str, field: str, value: Any) -> None:
-        """Save a setting of the plugin's own for a person, as they could themselves; None forgets it.
+        """Save a setting of the plugin's own for a person, as they could themselves; None forgets it. A group's
+        setting is each plugin's that has a field of it.
 
         Raises InvalidParams for a value that is not allowed, NotFound where the plugin has no such setting."""
 

@@ -314,6 +314,12 @@ def test_a_capability_that_no_frontend_could_show_is_refused(attributes: dict[st
     assert (record.reason or "").startswith(said)
 
 
+def test_a_module_may_have_attributes_and_a_listing_of_its_own_making() -> None:
+    source = a_capability("enlarge") + "\ndef __getattr__(name):\n    raise AttributeError(name)\n\ndef __dir__():\n"
+    record = registered(source + "    return sorted(globals())\n")
+    assert (record.state, record.reason) == (PluginState.ACTIVE, None)
+
+
 def test_options_beyond_25_are_fine_where_slash_does_not_show_them() -> None:
     fields = {f"f{n}": tron.Setting(1, slash=n < 25) for n in range(40)}
     params = type("Many", (tron.Params,), {"__annotations__": dict.fromkeys(fields, int), **fields})

@@ -72,7 +72,7 @@ def _check_marks(manager: PluginManager, plugin: object) -> None:
 
 
 def _spec(manager: PluginManager, name: str) -> Any:
-    caller = getattr(manager.hook, name, None)
+    caller = vars(manager.hook).get(name)  # not getattr: a module's own __dir__ or __getattr__ is no hook
     return caller.spec if caller is not None and caller.has_spec() else None
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import pydantic
+
 import tron_core as tron
+from tron_plugin_stable_diffusion import resolutions
+from tron_plugin_stable_diffusion.resolutions import MAX_SIDE, MIN_SIDE, SIDE_STEP
+
+__all__ = ["GROUP", "MAX_SEED", "MAX_SIDE", "MIN_SIDE", "NAME", "SIDE_STEP", "PictureParams"]
 
 GROUP = "pictures"
 """Settings of this group are one for all the capabilities that draw."""
 
 MAX_SEED = 2**32 - 1
-MIN_SIDE = 64
-MAX_SIDE = 2048
-"""Pixels of a picture's side, a multiple of ``SIDE_STEP``."""
-SIDE_STEP = 8
 
 NAME = r"^[\w.+-]+(/[\w.+-]+)*$"
 """A model's, adapter's or refiner's name: ``OWNER/NAME``, or any name that a worker gives."""
@@ -33,7 +35,7 @@ class PictureParams(tron.Params):
     style: str | None = tron.Setting(None, group=GROUP, max_length=32, help="A style, such as anime or photographic")
     model: str | None = tron.Setting(None, group=GROUP, max_length=128, pattern=NAME, help="Which model draws")
     resolution: str | None = tron.Setting(
-        None, group=GROUP, pattern=r"^[1-9]\d{1,3}x[1-9]\d{1,3}$", help="WIDTHxHEIGHT in pixels, multiples of 8"
+        None, group=GROUP, max_length=11, help="WIDTHxHEIGHT in pixels, multiples of 8; such as 1024x768"
     )
     steps: int | None = tron.Setting(None, group=GROUP, ge=1, le=150, help="More take longer and are finer")
     guidance: float | None = tron.Setting(
@@ -72,3 +74,11 @@ class PictureParams(tron.Params):
     full_negative_prompt: str | None = tron.Setting(None, slash=False, saved=False, help="Set by the hub")
     scheduler_config: str | None = tron.Setting(None, slash=False, saved=False, help="Set by the hub")
     nsfw: bool = tron.Setting(False, slash=False, saved=False, help="Set by the hub: pictures are not filtered")
+
+    @pydantic.field_validator("resolution")
+    @classmethod
+    def _is_a_size(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        width, height = resolutions.parse(text)
+        return f"{width}x{height}"
