@@ -32,6 +32,9 @@ LIBRARIES = ("torch", "diffusers", "transformers")
 NATIVE_SIDE = 1024
 """Assumed of a model that does not say what size it was trained for, in pixels."""
 
+ALSO_FITTING = ("LCMScheduler", "TCDScheduler")
+"""Made for the same models as the many schedulers that name each other as compatible, but not named by them."""
+
 Task = Literal["text", "image", "mask"]
 
 _TASKS = {
@@ -225,7 +228,8 @@ class DiffusersEngine:
         own = self._scheduler
         if wanted is None:
             return type(own).from_config(own.config)
-        allowed = {kind.__name__: kind for kind in [*own.compatibles, type(own)]}
+        also = [getattr(diffusers, name) for name in ALSO_FITTING] if len(own.compatibles) > 1 else []
+        allowed = {kind.__name__: kind for kind in [*own.compatibles, *also, type(own)]}
         kind = allowed.get(wanted.class_name)
         if kind is None:
             names = ", ".join(sorted(allowed))
