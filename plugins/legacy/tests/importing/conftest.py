@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import secrets
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -157,6 +159,33 @@ def hub(tmp_path: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     hub = NewHub(folder, f"sqlite:///{folder / 'tron.db'}")
     yield hub
     hub.engine.dispose()
+
+
+@pytest.fixture
+def shelf_of_plugins(
+    hub: NewHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], None]]:
+    """Installs a plugin for one test, from its name and its source."""
+    folder = tmp_path / "shelf"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    modules: list[str] = []
+
+    def install(name: str, source: str) -> None:
+        module = f"legacy_test_{name}"
+        modules.append(module)
+        (folder / f"{module}.py").write_text(textwrap.dedent(source), encoding="utf-8")
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\nRequires-Dist: tron-core\n"
+        (info / "METADATA").write_text(metadata, encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[tron.plugins]\n{name} = {module}\n", encoding="utf-8")
+        monkeypatch.setenv("TRON_PLUGINS", f"legacy,wizardlm,{name}")
+        importlib.invalidate_caches()
+
+    yield install
+    for module in modules:
+        sys.modules.pop(module, None)
 
 
 def item(report: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
