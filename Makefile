@@ -55,7 +55,8 @@ $(WORKERS_STAMP): $(STAMP) requirements-workers.txt
 	$(BIN)/uv export --frozen --quiet --no-hashes --no-header --no-annotate --no-emit-workspace --output-file $(WORKERS)/constraints.txt
 	$(WORKERS)/bin/python -m pip install --quiet --disable-pip-version-check $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) \
 	  --constraint $(WORKERS)/constraints.txt --requirement requirements-workers.txt \
-	  --editable '.[hub]' --editable 'plugins/bark[worker,bark]' --editable 'plugins/stable-diffusion[demo,worker]'
+	  --editable '.[hub]' --editable 'plugins/bark[worker,bark]' --editable 'plugins/stable-diffusion[demo,worker]' \
+	  --editable 'plugins/img2img[worker]' --editable 'plugins/upscale[worker,diffusion]'
 	@touch $@
 
 lint: install ## ruff, mypy --strict, and the direction of imports
