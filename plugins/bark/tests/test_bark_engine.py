@@ -78,7 +78,7 @@ def test_a_sentence_becomes_sound_and_the_output_says_what_spoke(
     assert output["seconds"] == pytest.approx(len(samples) / 24_000, abs=0.001)
     assert np.abs(samples.astype(np.int32)).max() > 100
     assert (output["voice"], output["model"], output["device"], output["dtype"]) == (
-        "v2/en_speaker_6", str(model), "cpu", "float32",
+        "v2/en_speaker_6", model.name, "cpu", "float32",
     )  # fmt: skip
     assert output["libraries"] == {"torch": torch.__version__, "transformers": output["libraries"]["transformers"]}
 
@@ -121,9 +121,9 @@ def test_progress_counts_lines_and_the_model_stays_in_memory(model: Path, tmp_pa
     ctx = RecordingContext(tmp_path)
     executor.run(SpeechParams(text="One. Two. Three."), ctx)
     assert [(report.step, report.steps) for report in ctx.reports if report.step] == [(1, 3), (2, 3), (3, 3)]
-    assert ctx.reports[0].message == f"loading {model}"
+    assert ctx.reports[0].message == f"loading {model.name}"
     assert ctx.load_seconds is not None
-    assert executor.loaded() == [str(model)]
+    assert executor.loaded() == [model.name]
     again = RecordingContext(tmp_path)
     executor.run(SpeechParams(text="four."), again)
     assert again.load_seconds is None

@@ -58,6 +58,7 @@ def test_a_named_voice_is_required_of_the_worker() -> None:
 def test_long_texts_are_expected_to_take_longer() -> None:
     short, long = (Speech().parse({"text": "word " * n}) for n in (1, 400))
     assert Speech().expected_seconds(long) > 5 * Speech().expected_seconds(short)
+    assert (Speech().deadline(short), Speech().deadline(long)) == (1820, 9800)
 
 
 @pytest.mark.usefixtures("hub")

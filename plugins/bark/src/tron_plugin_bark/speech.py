@@ -65,6 +65,11 @@ class Speech(tron.Capability):
         """By the length of the text: a CPU speaks a hundred characters a second, after it has started."""
         return 1.0 + len(params.text) / 100
 
+    def deadline(self, params: SpeechParams) -> float:
+        """Half an hour, in which a model may be fetched and loaded, and four seconds for each character: Bark is slow
+        on a CPU."""
+        return 1800.0 + 4 * len(params.text)
+
     def choices(self, field: str) -> Sequence[str]:
         return VOICES if field == "voice" else ()
 

@@ -47,7 +47,7 @@ class BarkEngine:
 
     def loaded(self) -> Sequence[str]:
         """The model, once it is in memory."""
-        return [self._config.model] if self._model else []
+        return [self._files.name] if self._model else []
 
     def speak(self, lines: Sequence[Line], seed: int | None, ctx: ExecutionContext) -> Iterator[tuple[int, Sound]]:
         """The lines in order; a cancel is noticed at the next token."""
@@ -83,9 +83,9 @@ class BarkEngine:
         if self._model is None:
             from tron_plugin_bark.engines.bark_model import BarkOnTorch
 
-            ctx.progress(0.0, f"loading {self._config.model}")
+            ctx.progress(0.0, f"loading {self._files.name}")
             started = time.perf_counter()
-            self._model = BarkOnTorch(self._config, self._files.source)
+            self._model = BarkOnTorch(self._config, self._files)
             ctx.loading(time.perf_counter() - started)
             ctx.check_cancelled()
         return self._model

@@ -17,15 +17,20 @@ class ModelFiles:
     """Finds and fetches; no model library is imported."""
 
     def __init__(self, config: BarkConfig) -> None:
-        self.model = config.model
+        self._id = config.model
         self.revision = config.revision
         folder = Path(config.model).expanduser()
         self._folder = folder if folder.is_dir() or config.model.startswith(("/", "~", ".")) else None
 
     @property
+    def name(self) -> str:
+        """What people are told: the id, or the folder without what leads to it."""
+        return self._folder.name if self._folder else self._id
+
+    @property
     def source(self) -> str:
         """What transformers loads from."""
-        return str(self._folder or self.model)
+        return str(self._folder or self._id)
 
     @property
     def remote(self) -> bool:
@@ -34,7 +39,7 @@ class ModelFiles:
 
     @property
     def published(self) -> bool:
-        return self.remote and self.model in PUBLISHED
+        return self.remote and self._id in PUBLISHED
 
     @property
     def offline(self) -> bool:
@@ -50,7 +55,7 @@ class ModelFiles:
             return file if file.is_file() else None
         from huggingface_hub import try_to_load_from_cache
 
-        found = try_to_load_from_cache(self.model, name, revision=self.revision)
+        found = try_to_load_from_cache(self._id, name, revision=self.revision)
         return Path(found) if isinstance(found, str) else None
 
     def fetch(self, name: str) -> Path:
@@ -61,7 +66,7 @@ class ModelFiles:
             raise FileNotFoundError(f"{self._folder / name} is missing")
         from huggingface_hub import hf_hub_download
 
-        return Path(hf_hub_download(self.model, name, revision=self.revision))
+        return Path(hf_hub_download(self._id, name, revision=self.revision))
 
     def problem(self) -> str | None:
         """A sentence why the model cannot be loaded, None where it can, though perhaps after a download."""
@@ -70,5 +75,5 @@ class ModelFiles:
         if self._folder is not None:
             return f"no model in {self.source} ([executors.bark] model): a folder with {MODEL_FILE}, or an id"
         if self.offline:
-            return f"the model {self.model} is not on this machine, and HF_HUB_OFFLINE is set"
+            return f"the model {self._id} is not on this machine, and HF_HUB_OFFLINE is set"
         return None

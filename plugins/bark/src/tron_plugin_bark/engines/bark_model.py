@@ -13,6 +13,7 @@ import torch
 from tron_core.worker import ExecutorError
 from tron_plugin_bark.config import BarkConfig
 from tron_plugin_bark.engines import Sound
+from tron_plugin_bark.engines.bark_files import ModelFiles
 from tron_plugin_bark.engines.bark_voices import Preset
 
 MIN_EOS = 0.2
@@ -48,17 +49,17 @@ def device_problem(config: BarkConfig) -> str | None:
 class BarkOnTorch:
     """The model and its tokenizer. Raises ExecutorError where they cannot be loaded."""
 
-    def __init__(self, config: BarkConfig, source: str) -> None:
+    def __init__(self, config: BarkConfig, files: ModelFiles) -> None:
         self._device = find_device(config.device)
         dtype = _dtype(config.dtype, self._device)
         try:
-            self._guarded(lambda: self._load(config, source, dtype))
+            self._guarded(lambda: self._load(config, files.source, dtype))
         except (OSError, ValueError) as error:
-            raise ExecutorError(f"the model {config.model} cannot be loaded: {error}") from error
-        self.facts = {
-            "model": config.model,
+            raise ExecutorError(f"the model {files.name} cannot be loaded: {error}") from error
+        self.facts: dict[str, Any] = {
+            "model": files.name,
             "device": _described(self._device),
-            "dtype": config.dtype if config.dtype != "auto" else str(dtype).removeprefix("torch."),
+            "dtype": str(dtype).removeprefix("torch."),
             "libraries": {name: version(name) for name in ("torch", "transformers")},
         }
         if commit := getattr(self._model.config, "_commit_hash", None):
