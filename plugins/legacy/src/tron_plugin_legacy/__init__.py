@@ -8,11 +8,17 @@ from typing import TYPE_CHECKING, Any
 import tron_core as tron
 from tron_plugin_legacy import hookspecs
 from tron_plugin_legacy.config import LegacyConfig
+from tron_plugin_legacy.kit import kit
+from tron_plugin_legacy.plugin import Clients
 
 if TYPE_CHECKING:
     import typer
 
     from tron_plugin_legacy.api import LegacyImport
+
+
+_clients = Clients()
+"""Those of this process's hub."""
 
 
 @tron.hookimpl
@@ -42,3 +48,33 @@ def tron_legacy_import() -> Sequence[LegacyImport]:
     from tron_plugin_legacy.importing.guilds import GuildRules
 
     return [Accounts(), GuildRules()]
+
+
+@tron.hookimpl
+def tron_register_kits() -> list[tron.Kit]:
+    """Offer ``tron create-client-tokens --legacy DIR``."""
+    return [kit()]
+
+
+@tron.hookimpl
+async def tron_startup(app: tron.App) -> None:
+    """Ask the other plugins what their jobs are for old workers."""
+    await _clients.start(app)
+
+
+@tron.hookimpl
+async def tron_shutdown(app: tron.App) -> None:
+    """End what was begun."""
+    await _clients.stop()
+
+
+@tron.hookimpl
+def tron_register_worker_protocols(app: tron.App) -> list[tron.WorkerProtocol]:
+    """Serve workers that name no subprotocol."""
+    return _clients.protocols()
+
+
+@tron.hookimpl
+def tron_register_routes(router: Any) -> Any:
+    """Serve their tickets and uploads, at the root."""
+    return _clients.routes()

@@ -14,32 +14,46 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerFile:
+    """A file that a worker uploaded for a job. ``metadata`` is what it said of it, as texts: ``seed``, ``sampler`` …;
+    ``seconds`` how long a sound is, 0.0 where that cannot be told."""
+
+    name: str
+    media_type: str
+    size: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a worker sent for a job. ``text`` is without the mention and the prompt that it repeats; ``media_types``
-    are those of the files, in order; ``prompt`` and ``model`` as the worker names them, if it does."""
+    """What a worker sent for a job: ``text`` without the mention and the prompt that it repeats, the files in order,
+    and ``model`` as the worker names it, if it does."""
 
     text: str = ""
-    media_types: tuple[str, ...] = ()
-    details: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[AnswerFile, ...] = ()
+    model: str | None = None
 
 
 class LegacyJob(Protocol):
-    """One kind of job of the old protocol, as a job of a capability. No class to inherit from: an object with these."""
+    """One kind of job of the old protocol, as a job of a capability. There is no class to inherit from, and none to
+    import: any object with these will do."""
 
     capability: str
     """Whose jobs these are, as ``llm``."""
     job_type: str
-    """What a worker announces in ``supported_job_types`` to get them, as ``llama``."""
+    """What a worker announces in ``supported_job_types`` to get them, and what the message is called, as ``llama``."""
 
     def offer(self) -> Mapping[str, Any]:
-        """What such a worker has: ``{"models": [...], "choices": {field: [...]}}``; both may be left out."""
+        """What such a worker has: ``{"models": [...], "choices": {field: [...]}}``; both may be left out. Asked when a
+        worker connects, and every minute."""
 
     def to_wire(self, params: Mapping[str, Any], inputs: Sequence[tuple[str, str]]) -> Mapping[str, Any] | None:
-        """The job's own keys of the message (``module_name``, ``module_command``, ``prompt``, ``config``, …), None
+        """The job's own keys of the message (``module_name``, ``module_command``, ``prompt``, ``config`` …), None
         where such a worker cannot do it. ``inputs`` are the files: the field's name and a URL."""
 
     def to_output(self, params: Mapping[str, Any], answer: Answer) -> Mapping[str, Any]:
-        """The output of the capability's result."""
+        """The output of the capability's result. What it raises fails the attempt."""
 
 
 class LegacyImport(Protocol):
