@@ -119,7 +119,7 @@ class Adoption:
         Raises NotFound where the plugin has no such setting, InvalidParams for a value that is not allowed.
         """
         meant = setting_keys.find(self._plugins, key)
-        if any(each.plugin != plugin for each in meant):
+        if all(each.plugin != plugin for each in meant):
             raise NotFound(f"The setting {key!r} is not of the plugin {plugin}", code="unknown_setting")
         for each in meant:
             each.check(value)

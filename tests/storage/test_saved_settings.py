@@ -61,3 +61,9 @@ async def test_owners_that_differ_in_case_are_two(saved: SavedSettings) -> None:
     await saved.set("api:alice", "p", "a", 1)
     await saved.set("api:Alice", "p", "a", 2)
     assert await saved.get("api:alice", None, "a") == 1
+
+
+async def test_a_key_that_plugins_share_has_one_value(saved: SavedSettings) -> None:
+    await saved.set("api:alice", "echo", "shared.times", 3)
+    await saved.set("api:alice", "loud", "shared.times", 4)
+    assert [(each.plugin, each.value) for each in await saved.list("api:alice")] == [("loud", 4)]

@@ -61,11 +61,14 @@ class SavedSettings:
         return [SavedSetting(row.owner, row.plugin, row.key, json.loads(row.value), row.updated_at) for row in rows]
 
     async def set(self, owner: str, plugin: str, key: str, value: Any) -> None:
-        """Save a JSON value in the place of an earlier one; raises TypeError for what is no JSON."""
+        """Save a JSON value in the place of an earlier one, whichever of the plugins that share the key had saved
+        that; raises TypeError for what is no JSON."""
         row = {"owner": owner, "plugin": plugin, "key": key, "value": json.dumps(value)}
         upsert = _upsert(self._database.dialect, row | {"updated_at": self._clock.now()})
+        others = delete(table).where(table.c.owner == owner, table.c.key == key, table.c.plugin != plugin)
 
         def save(connection: Connection) -> None:
+            connection.execute(others)
             connection.execute(upsert)
 
         await self._database.write(save)
