@@ -7,6 +7,7 @@ when the hub asks for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import tron_core as tron
 from tron_plugin_img2img.params import MEDIA_TYPES, Img2ImgParams
@@ -55,3 +56,11 @@ async def tron_message(message: tron.Message) -> tron.JobRequest | None:
 def tron_reply_actions(job: tron.Job, reply: tron.Reply) -> Sequence[tron.Action]:
     """Offer a variation of each picture that a reply shows, whoever made it."""
     return actions_of(job, reply)
+
+
+@tron.hookimpl(optionalhook=True)
+def tron_legacy_import() -> list[Any]:
+    """Take what people of a discord-tron-master had set."""
+    from tron_plugin_img2img.legacy_import import StrengthImport
+
+    return [StrengthImport()]

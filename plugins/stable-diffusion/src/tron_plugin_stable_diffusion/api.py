@@ -50,6 +50,9 @@ def service() -> Service:
 async def derive(request: tron.JobRequest) -> tron.JobRequest:
     """The request with everything filled in that a worker needs: the model, the whole prompts, the seed, ….
 
-    Raises Refused for a prompt or a model that is not allowed, InvalidParams for a field that is wrong.
+    Raises Refused for a prompt or a model that is not allowed, and where this plugin is not active; InvalidParams for
+    a field that is wrong.
     """
+    if not service().started:
+        raise tron.Refused("Not now: the plugin stable-diffusion must be active for this.", code="plugin_failed")
     return await service().derive(request)

@@ -47,6 +47,11 @@ class Service:
         self._adult = WordFilter(self.config.adult_prompts)
         await self.refresh()
 
+    @property
+    def started(self) -> bool:
+        """Whether the hub started the plugin: it may be disabled while another builds on it."""
+        return hasattr(self, "app")
+
     async def refresh(self) -> Catalogue:
         """The catalogue as it is in the database: another hub may have changed it."""
         self.catalogue = await self.app.database.read(records.load)

@@ -1,0 +1,43 @@
+"""An engine that paints plain colours and remembers what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from PIL import Image
+
+from tron_plugin_stable_diffusion.engines import Made, OnStep, PictureRequest
+
+
+@dataclass
+class ScriptedEngine:
+    """From text it paints blue; from a picture, so much blue over it as the strength says, where the mask is white."""
+
+    name: str
+    memory_mb: float = 100.0
+    native: tuple[int, int] = (64, 64)
+    requests: list[PictureRequest] = field(default_factory=list)
+
+    @property
+    def asked(self) -> PictureRequest:
+        """What it was asked last."""
+        return self.requests[-1]
+
+    def generate(self, request: PictureRequest, step: OnStep) -> Made:
+        self.requests.append(request)
+        for done in range(1, request.steps + 1):
+            step(done, request.steps, None)
+        made: list[Any] = [self._paint(request, number) for number in range(len(request.seeds))]
+        return Made(made, {"scheduler": "DDIMScheduler", "revision": "scripted"})
+
+    def close(self) -> None:
+        pass
+
+    def _paint(self, request: PictureRequest, number: int) -> Image.Image:
+        blue = Image.new("RGB", (request.width, request.height), "blue")
+        if not request.images:
+            return blue
+        begun = request.images[number % len(request.images)]
+        painted = Image.blend(begun, blue, request.strength)
+        return painted if request.mask is None else Image.composite(painted, begun, request.mask)
