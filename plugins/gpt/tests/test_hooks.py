@@ -11,6 +11,7 @@ import pytest
 from scripted_chat_server import ScriptedServer, answer, refused, streamed
 
 import tron_core as tron
+from tron_core.storage.tables import jobs
 from tron_plugin_gpt.chat import Chat
 from tron_plugin_gpt.plugin import GPT
 
@@ -54,9 +55,28 @@ async def test_a_thread_goes_on_with_what_it_was_made_for(make_stage: Any, serve
         request = await stage.hook("tron_message", message=message(text, mentions_bot=False, thread_job=first.id))
         assert request.params["conversation"] == "channel:7"
         await stage.end((await stage.scheduler.submit(request)).job.id)
-    assert [text for _, text in server.sent()][1:] == ["Foxes?", "Fine.", "1: Why?", "Fine.", "1: And then?"]
+    assert [text for _, text in server.sent()][1:] == ["1: Foxes?", "Fine.", "1: Why?", "Fine.", "1: And then?"]
     request = await stage.hook("tron_message", message=message())
     assert "conversation" not in request.params
+
+
+async def test_a_thread_knows_who_said_what_from_its_beginning(make_stage: Any, server: ScriptedServer) -> None:
+    stage = await make_stage(base_url=server.url, conversation="thread")
+    first = await stage.ask("Foxes?", "discord:1", channel="5", guild="9", requester_name="Ada")
+    said = message("Why?", mentions_bot=False, thread_job=first.id, requester_name="Bob")
+    await stage.end((await stage.scheduler.submit(await stage.hook("tron_message", message=said))).job.id)
+    assert [text for _, text in server.sent()][1:] == ["Ada: Foxes?", "Fine.", "Bob: Why?"]
+
+
+async def test_a_thread_goes_on_when_the_job_that_it_was_made_for_is_gone(
+    make_stage: Any, server: ScriptedServer
+) -> None:
+    stage = await make_stage(base_url=server.url, conversation="thread")
+    first = await stage.ask("Foxes?", "discord:1", channel="5", guild="9", requester_name="Ada")
+    await stage.services.database.write(lambda connection: connection.execute(jobs.delete()))
+    said = message("Why?", mentions_bot=False, thread_job=first.id)
+    await stage.end((await stage.scheduler.submit(await stage.hook("tron_message", message=said))).job.id)
+    assert [text for _, text in server.sent()][1:] == ["1: Foxes?", "Fine.", "1: Why?"]
 
 
 async def test_a_person_is_forgotten_and_nobody_else(make_stage: Any, server: ScriptedServer) -> None:

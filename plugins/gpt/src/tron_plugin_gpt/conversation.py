@@ -61,3 +61,8 @@ def speaker_name(requester: str, shown: str | None = None) -> str:
     if not name or name.casefold() in _ROLES:
         return requester.partition(":")[2] or requester
     return name
+
+
+def spoken(text: str, speaker: str | None) -> str:
+    """A message as it is sent and kept: in a shared conversation with its speaker's name before it."""
+    return f"{speaker}: {text}" if speaker else text

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from tron_plugin_gpt.conversation import CHANNEL, speaker_name, spoken
 from tron_plugin_gpt.tables import conversations, messages
 
 PAGE = 50
@@ -92,11 +93,18 @@ def conversation_of(connection: Connection, job: str) -> str | None:
     return connection.execute(select(messages.c.conversation).where(messages.c.job == job)).scalar()
 
 
-def begin_with(connection: Connection, key: str, job: str) -> None:
-    """Let a shared conversation that is still empty begin with the message of a job, wherever that was said."""
-    if count(connection, key) == 0:
-        _ensure(connection, key, None)
-        connection.execute(update(messages).where(messages.c.job == job).values(conversation=key))
+def begin_with(connection: Connection, key: str, job: str, name: str | None) -> None:
+    """Let a shared conversation that is still empty begin with the message of a job, wherever that was said; ``name``
+    is how its speaker is shown."""
+    said = connection.execute(select(messages).where(messages.c.job == job)).first()
+    if said is None or count(connection, key) > 0:
+        return
+    _ensure(connection, key, None)
+    moved = {"conversation": key}
+    if not said.conversation.startswith(CHANNEL):  # nobody else was there, so that nobody was named
+        message = spoken(said.message, speaker_name(said.speaker, name))
+        moved |= {"message": message, "counted_by": ""}  # "": the tokens are counted anew when it is sent
+    connection.execute(update(messages).where(messages.c.job == job).values(moved))
 
 
 def choose(connection: Connection, key: str, owner: str | None, **chosen: Any) -> None:

@@ -168,7 +168,13 @@ class GPT:
 
     async def _thread(self, key: str, job: str) -> str:
         """The conversation of a thread, which begins with the message and the answer that the thread was made for."""
-        await self.service.app.database.write(lambda connection: history.begin_with(connection, key, job))
+        app = self.service.app
+        if await app.database.read(lambda connection: history.count(connection, key)) == 0:
+            try:
+                name = (await app.job(job)).requester_name
+            except tron.TronError:
+                name = None  # older than the hub keeps its jobs
+            await app.database.write(lambda connection: history.begin_with(connection, key, job, name))
         return key
 
     async def _by_thread(self, message: tron.Message) -> bool:

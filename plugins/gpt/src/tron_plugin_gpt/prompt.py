@@ -68,8 +68,3 @@ def system_text(role: str, summary: str | None, *, shared: bool) -> str:
     """The system text: the role, always, and what the model has to know of the conversation."""
     parts = [role, SHARED if shared else "", f"{SUMMARY} {summary}" if summary else ""]
     return "\n\n".join(part for part in parts if part)
-
-
-def spoken(text: str, speaker: str | None) -> str:
-    """A message as it is sent and kept: in a shared conversation with its speaker's name before it."""
-    return f"{speaker}: {text}" if speaker else text

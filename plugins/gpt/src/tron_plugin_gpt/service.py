@@ -18,7 +18,7 @@ from tron_plugin_gpt.config import MODES, GPTConfig, Model
 from tron_plugin_gpt.conversation import NotYours, Place
 from tron_plugin_gpt.demo_server import DemoServer, DemoServerError
 from tron_plugin_gpt.history import Conversation, Pair
-from tron_plugin_gpt.prompt import Prompt, spoken, system_text
+from tron_plugin_gpt.prompt import Prompt, system_text
 from tron_plugin_gpt.summary import KEPT_SHARE, fold
 from tron_plugin_gpt.tokens import Counter, Encodings
 from tron_plugin_gpt.turns import Turns
@@ -45,7 +45,7 @@ class Draft:
     def message(self) -> str:
         """As it is sent and kept."""
         speaker = conversation.speaker_name(self.requester, self.name) if self.place.shared else None
-        return spoken(self.text, speaker)
+        return conversation.spoken(self.text, speaker)
 
 
 class Service:
