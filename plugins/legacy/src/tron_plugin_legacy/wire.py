@@ -1,7 +1,7 @@
 """The frames of the old protocol: what comes, what goes. Pure, no I/O.
 
-A frame names a handler by ``module_name`` and ``module_command``. What a client says to a job's place in Discord carries
-no job id, but echoes an object of the job verbatim; so the hub puts the id into that object.
+A frame names a handler by ``module_name`` and ``module_command``. What a client says to a job's place in Discord
+carries no job id, but echoes an object of the job verbatim; so the hub puts the id into that object.
 """
 
 from __future__ import annotations
