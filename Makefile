@@ -47,7 +47,7 @@ test: install ## the tests of the core and of the plugins, but the slow ones, wh
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal -m "not slow"
 
 test-workers: $(WORKERS_STAMP) ## the tests of the executors on torch, in an environment of their own: .venv-workers
-	$(WORKERS)/bin/pytest -m workers $(shell grep -rl --include='test_*.py' 'mark.workers' plugins/*/tests)
+	$(WORKERS)/bin/pytest -m workers --timeout 300 $(shell grep -rl --include='test_*.py' 'mark.workers' plugins/*/tests)
 
 # What the lock names too has the lock's version.
 $(WORKERS_STAMP): $(STAMP) requirements-workers.txt

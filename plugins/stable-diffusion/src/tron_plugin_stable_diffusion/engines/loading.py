@@ -25,7 +25,13 @@ Pipeline = Any
 
 _SAFETY = ("safety_checker", "feature_extractor", "image_encoder")
 
-_OFFLINE = (hub_errors.LocalEntryNotFoundError, hub_errors.OfflineModeIsEnabled, ConnectionError)
+_FROM_THE_HUB = (
+    hub_errors.HfHubHTTPError,
+    hub_errors.LocalEntryNotFoundError,
+    hub_errors.OfflineModeIsEnabled,
+    ConnectionError,
+)
+"""That a model of the Hugging Face hub cannot be had, rather than that it is broken."""
 
 _SINGLE_FILES = {
     "conditioner.embedders.1.": "StableDiffusionXLPipeline",
@@ -51,15 +57,8 @@ def open_pipeline(name: str, source: str, dtype: Any, settings: EngineSettings) 
             return Opened(_from_file(path, dtype, settings), folders.revision(path))
         folder = path if path.is_dir() else fetch(source, dtype, settings.token)
         return Opened(_from_folder(folder, dtype, settings), folders.revision(folder))
-    except hub_errors.GatedRepoError:
-        raise ExecutorError(_gated(name, source, settings.token), "internal", retryable=True) from None
-    except hub_errors.RepositoryNotFoundError:
-        sentence = f"{name}: {source} is neither a folder here nor a model of the Hugging Face hub that may be read"
-        raise ExecutorError(sentence, "internal", retryable=True) from None
-    except (*_OFFLINE, hub_errors.HfHubHTTPError) as error:
-        raise ExecutorError(f"{name}: {source} cannot be fetched: {_first_line(error)}", "transient") from None
     except (OSError, ValueError, ImportError, AttributeError, KeyError) as error:
-        raise ExecutorError(f"{name}: {source} cannot be opened: {_first_line(error)}", "internal") from error
+        raise _refusal(name, source, error, settings.token) from error
 
 
 def fetch(model_id: str, dtype: Any, token: str | None) -> Path:
@@ -111,7 +110,7 @@ def _left_out(folder: Path, index: Mapping[str, Any], settings: EngineSettings) 
 
 
 def _from_file(file: Path, dtype: Any, settings: EngineSettings) -> Pipeline:
-    kind = getattr(diffusers, _class_of(file, settings.config))
+    kind = getattr(diffusers, class_of(file, settings.config))
     return kind.from_single_file(
         str(file),
         dtype=dtype,
@@ -121,7 +120,7 @@ def _from_file(file: Path, dtype: Any, settings: EngineSettings) -> Pipeline:
     )
 
 
-def _class_of(file: Path, config: str | None) -> str:
+def class_of(file: Path, config: str | None) -> str:
     """The pipeline class of a checkpoint: that of its configuration's folder, else what its tensors show."""
     if config is not None and Path(config).is_dir():
         return str(folders.read_index(Path(config)).get("_class_name"))
@@ -130,6 +129,20 @@ def _class_of(file: Path, config: str | None) -> str:
         if any(tensor.startswith(prefix) for tensor in names):
             return kind
     raise ValueError("it is no checkpoint of SD 1, SD 2 or SDXL; name its configuration: {{ path = …, config = … }}")
+
+
+def _refusal(name: str, source: str, error: Exception, token: str | None) -> ExecutorError:
+    """What to say of ``error``; diffusers hides what the hub answered behind an OSError of its own."""
+    answer = error.__cause__ if isinstance(error.__cause__, _FROM_THE_HUB) else error
+    if isinstance(answer, hub_errors.GatedRepoError):
+        return ExecutorError(_gated(name, source, token))
+    if isinstance(answer, hub_errors.RepositoryNotFoundError):
+        return ExecutorError(
+            f"{name}: {source} is neither a folder here nor a model of the Hugging Face hub that may be read"
+        )
+    if isinstance(answer, _FROM_THE_HUB):
+        return ExecutorError(f"{name}: {source} cannot be fetched: {_first_line(answer)}", "transient")
+    return ExecutorError(f"{name}: {source} cannot be opened: {_first_line(answer)}")
 
 
 def _gated(name: str, source: str, token: str | None) -> str:
