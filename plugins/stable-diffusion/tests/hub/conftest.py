@@ -1,4 +1,4 @@
-"""A stage for the hub's half: a hub with the plugin, connected to a fake Discord, and a worker that only seems to draw."""
+"""A stage for the hub's half: a hub with the plugin on a fake Discord, and a worker that only seems to draw."""
 
 from __future__ import annotations
 

@@ -101,13 +101,13 @@ async def test_the_settings_of_a_picture_may_be_taken_over_but_not_its_seed(stag
 
 
 async def test_the_seed_of_a_picture_may_be_taken_over(stage: Any) -> None:
+    assert "There is no job" in await stage.answer("!copy-seed 01ARZ3NDEKTSV4RRFFQ69G5FAV")
     reply = await stage.say("!generate a fox --seed 5")
     await (await reply.click("Copy seed", by=stage.manager)).until("Your seed is **5** from now on")
     await stage.manager.say("!generate an owl")
     await stage.drew(2)
     assert stage.drawn.prompt == "an owl"
     assert stage.drawn.seed == 5
-    assert "There is no job" in await stage.answer("!copy-seed 01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
 async def test_the_same_prompt_with_ones_own_settings(stage: Any) -> None:
