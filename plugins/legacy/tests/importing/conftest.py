@@ -186,15 +186,3 @@ def shelf_of_plugins(
     yield install
     for module in modules:
         sys.modules.pop(module, None)
-
-
-def item(report: dict[str, Any], kind: str, name: str) -> dict[str, Any]:
-    """What a report says of a table or key."""
-    [found] = [each for each in report["items"] if (each["from"], each["name"]) == (kind, name)]
-    counts = {outcome: found[outcome] for outcome in ("taken", "mapped", "there", "left") if found[outcome]}
-    return {"plugin": found["plugin"], **counts, "why": [note["why"] for note in found["notes"]]}
-
-
-@pytest.fixture(name="item")
-def item_of() -> Callable[[dict[str, Any], str, str], dict[str, Any]]:
-    return item

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 from original_hub import OriginalHub
+from reports import item
 
 from tron_core.auth.principal import Principal, Scope
 from tron_core.auth.service import Auth
@@ -19,7 +20,6 @@ from tron_core.storage.database import Database
 
 T = TypeVar("T")
 DAY = 24 * 3600.0
-Item = Callable[[dict[str, Any], str, str], dict[str, Any]]
 
 
 class LaterClock(SystemClock):
@@ -52,7 +52,7 @@ def authorized(hub: Any, client_id: str, api_key: str) -> TokenPair:
     return with_auth(hub, lambda auth: auth.grant_client_credentials(client_id, api_key, plugin="legacy"))
 
 
-def test_an_api_key_and_both_tokens_go_on_working(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_an_api_key_and_both_tokens_go_on_working(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1")
     report = hub.take(original)
     assert item(report, "table", "api_key") == {"plugin": "legacy", "taken": 1, "why": []}
@@ -77,7 +77,7 @@ def test_a_credential_of_the_original_is_good_at_the_old_doors_alone(original: O
         with_auth(hub, lambda auth: auth.grant_client_credentials("client-1", "key-1"))
 
 
-def test_an_access_token_that_would_never_end_ends_after_a_day(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_an_access_token_that_would_never_end_ends_after_a_day(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1")
     report = hub.take(original)
     tokens = item(report, "table", "o_auth_token")
@@ -99,14 +99,14 @@ def test_no_secret_is_stored_or_reported(original: OriginalHub, hub: Any) -> Non
         assert secret not in stored
 
 
-def test_passwords_are_left_with_the_reason(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_passwords_are_left_with_the_reason(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1")
     passwords = item(hub.take(original), "table", "user.password")
     assert passwords["left"] == 1
     assert "bcrypt" in passwords["why"][0]
 
 
-def test_a_name_that_no_user_may_have_is_changed(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_a_name_that_no_user_may_have_is_changed(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu of ann", email="no address")
     original.add_worker(2, "local")
     original.add_worker(3, "x" * 80)
@@ -121,7 +121,7 @@ def test_a_name_that_no_user_may_have_is_changed(original: OriginalHub, hub: Any
     assert authorized(hub, "client-3", "key-3").client_id == "client-3"
 
 
-def test_a_worker_never_gets_a_persons_account(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_a_worker_never_gets_a_persons_account(original: OriginalHub, hub: Any) -> None:
     assert (
         hub.tron("users", "create", "--username", "Ann", "--password", "long enough", "--scope", "admin").exit_code == 0
     )
@@ -133,7 +133,7 @@ def test_a_worker_never_gets_a_persons_account(original: OriginalHub, hub: Any, 
     assert hub.take(original)["taken"] == 0
 
 
-def test_of_a_clients_api_keys_the_newest_is_taken(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_of_a_clients_api_keys_the_newest_is_taken(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1")
     original.add("api_key", {"id": 9, "api_key": "key-9", "client_id": "client-1", "user_id": 1})
     keys = item(hub.take(original), "table", "api_key")
@@ -143,7 +143,7 @@ def test_of_a_clients_api_keys_the_newest_is_taken(original: OriginalHub, hub: A
         authorized(hub, "client-1", "key-1")
 
 
-def test_a_key_that_has_expired_is_left_with_what_hangs_on_it(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_a_key_that_has_expired_is_left_with_what_hangs_on_it(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1", expires=datetime.fromisoformat("2024-01-01"))
     original.add_worker(2, "gpu-2", expires=datetime.fromisoformat("2999-01-01"))
     report = hub.take(original)
@@ -155,7 +155,7 @@ def test_a_key_that_has_expired_is_left_with_what_hangs_on_it(original: Original
     assert holder(hub, "access-2").username == "gpu-2"
 
 
-def test_a_key_without_a_user_is_left(original: OriginalHub, hub: Any, item: Item) -> None:
+def test_a_key_without_a_user_is_left(original: OriginalHub, hub: Any) -> None:
     original.add("oauth_client", {"id": 1, "client_id": "client-1", "client_secret": "s"})
     original.add("api_key", {"id": 1, "api_key": "key-1", "client_id": "client-1"})
     report = hub.take(original)

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 from original_hub import ANN, BOB, CYD, GUILD, OriginalHub, profile
-
-Item = Callable[[dict[str, Any], str, str], dict[str, Any]]
+from reports import item
 
 PART = """
     import tron_core as tron
@@ -61,7 +60,7 @@ def three_people(original: OriginalHub) -> OriginalHub:
     return original
 
 
-def test_an_entry_that_raises_is_undone_alone(three_people: OriginalHub, hub: Any, item: Item, install: Any) -> None:
+def test_an_entry_that_raises_is_undone_alone(three_people: OriginalHub, hub: Any, install: Any) -> None:
     install("{}['x'] if choice.value == 'lime' else choice.taken()")
     flavours = item(hub.take(three_people), "setting", "flavour")
     assert flavours == {"plugin": "flavours", "taken": 2, "left": 1, "why": ["broken: 'x' is missing"]}
@@ -93,7 +92,7 @@ def test_a_hook_that_raises_is_reported(three_people: OriginalHub, hub: Any, ins
     assert "error: plugin flavours took nothing: ValueError: no idea" in result.stderr
 
 
-def test_a_plugin_saves_its_own_settings_alone(three_people: OriginalHub, hub: Any, item: Item, install: Any) -> None:
+def test_a_plugin_saves_its_own_settings_alone(three_people: OriginalHub, hub: Any, install: Any) -> None:
     install("choice.save('llm.temperature', 0.5)")
     why = item(hub.take(three_people), "setting", "flavour")["why"]
     assert why == ["broken: The setting 'llm.temperature' is not of the plugin flavours"]

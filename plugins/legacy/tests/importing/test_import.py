@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from original_hub import ANN, BOB, CHANNEL, GUILD, OriginalHub, profile
+from reports import item
 from sqlalchemy import make_url
 
-Item = Callable[[dict[str, Any], str, str], dict[str, Any]]
 NOBODY = "no plugin that is installed and active takes it; install that and import again"
 
 HISTORY = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
@@ -58,7 +58,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(lived_in: OriginalHub, hub: 
     assert "Nothing was written: this was --dry-run." in hub.run_import(lived_in, "--dry-run").stdout
 
 
-def test_tables_of_absent_plugins_are_left(lived_in: OriginalHub, hub: Any, item: Item) -> None:
+def test_tables_of_absent_plugins_are_left(lived_in: OriginalHub, hub: Any) -> None:
     report = hub.take(lived_in)
     for table, rows in (("transformers", 1), ("schedulers", 1), ("user_history", 3)):
         assert item(report, "table", table) == {"plugin": None, "left": rows, "why": [NOBODY]}
@@ -66,7 +66,7 @@ def test_tables_of_absent_plugins_are_left(lived_in: OriginalHub, hub: Any, item
 
 
 def test_a_plugin_that_comes_later_takes_its_part_then(
-    lived_in: OriginalHub, hub: Any, item: Item, monkeypatch: pytest.MonkeyPatch
+    lived_in: OriginalHub, hub: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRON_PLUGINS", "legacy")
     assert item(hub.take(lived_in), "table", "conversations") == {"plugin": None, "left": 3, "why": [NOBODY]}
@@ -118,7 +118,7 @@ def test_the_original_is_only_read(lived_in: OriginalHub, hub: Any) -> None:
 
 @pytest.mark.mariadb
 def test_both_hubs_may_be_on_mariadb(
-    make_database: Callable[[], str], hub: Any, tmp_path: Path, item: Item, monkeypatch: pytest.MonkeyPatch
+    make_database: Callable[[], str], hub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     original = OriginalHub(make_database(), tmp_path)
     original.add_worker(1, "gpu-1")

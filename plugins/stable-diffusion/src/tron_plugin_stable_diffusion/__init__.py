@@ -86,3 +86,10 @@ async def tron_stats(requester: str) -> str | None:
 @tron.hookimpl
 async def tron_forget_requester(requester: str) -> None:
     await the_plugin().forget(requester)
+
+
+@tron.hookimpl(optionalhook=True)
+def tron_legacy_import() -> list[Any]:
+    from tron_plugin_stable_diffusion.legacy_import import PictureImport
+
+    return [PictureImport()]

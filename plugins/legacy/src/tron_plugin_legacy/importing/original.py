@@ -100,7 +100,7 @@ SETTINGS: Mapping[str, Setting] = {
     "guidance_scaling": Setting(number, (6,)),
     "guidance_rescale": Setting(number, (0.0, 0.7)),
     "model": Setting(text, ("ptx0/s1", "ptx0/terminus-xl-gamma-v2")),
-    "negative_prompt": Setting(text, ("",), _NEGATIVE),
+    "negative_prompt": Setting(text, (), _NEGATIVE),
     "positive_prompt": Setting(text, ("",)),
     "resolution": Setting(table, ({"width": 1024, "height": 1024},)),
     "style": Setting(text, ("base",)),
