@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 import types
 import typing
@@ -68,13 +69,17 @@ def Setting(
     group: str | None = None,
     slash: bool = True,
     saved: bool = True,
+    derived: bool = False,
 ) -> Any:
     """An option of the command. People can save it as their own default (``saved=False``: they cannot).
 
     ``group``: fields of one name and group are one setting shared by several capabilities. ``slash=False`` keeps the
-    field out of the slash command, which has room for 25 options.
+    field out of the slash command, which has room for 25 options. ``derived``: nobody is asked for it, as the plugin
+    sets it for each request, whatever was given (``tron_job_submitting``).
     """
-    spec: dict[str, Any] = {"kind": "setting", "slash": slash, "saved": saved}
+    spec: dict[str, Any] = {"kind": "setting", "slash": slash and not derived, "saved": saved and not derived}
+    if derived:
+        spec["derived"] = True
     if group is not None:
         spec["group"] = group
     limits = {
@@ -116,6 +121,7 @@ class FieldSpec:
     group: str | None = None
     slash: bool = True
     saved: bool = True
+    derived: bool = False
     accept: str = "*/*"
 
 
@@ -159,12 +165,18 @@ class Params(BaseModel):
         return schema
 
 
+@functools.cache  # it is asked for every message and every card
 def fields_of(params: type[Params]) -> tuple[FieldSpec, ...]:
     """The fields of a Params class in the order of their declaration.
 
     Raises TypeError for a field type that the frontends cannot show.
     """
     return tuple(_describe(params, name, info) for name, info in params.model_fields.items())
+
+
+def offered_fields(params: type[Params]) -> tuple[FieldSpec, ...]:
+    """Those that people may give."""
+    return tuple(spec for spec in fields_of(params) if not spec.derived)
 
 
 def _describe(params: type[Params], name: str, info: pydantic.fields.FieldInfo) -> FieldSpec:

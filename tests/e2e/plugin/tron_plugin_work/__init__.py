@@ -3,10 +3,15 @@ writes down what it delivers."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import tron_core as tron
 from tron_plugin_work.journal import write
+from tron_plugin_work.lag import Lag
+
+_measuring: list[Lag] = []
 
 
 class WorkParams(tron.Params):
@@ -64,6 +69,18 @@ def tron_register_capabilities() -> list[tron.Capability]:
 @tron.hookimpl
 def tron_register_frontends() -> list[tron.Frontend]:
     return [JournalFrontend()]
+
+
+@tron.hookimpl
+async def tron_startup() -> None:
+    if file := os.environ.get("WORK_LAG"):
+        _measuring.append(Lag(Path(file)))
+
+
+@tron.hookimpl
+async def tron_shutdown() -> None:
+    for lag in _measuring:
+        lag.stop()
 
 
 @tron.hookimpl
