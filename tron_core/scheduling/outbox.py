@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tron_core.api import Frontend, UndeliverableError
 from tron_core.job import Job
@@ -34,7 +34,7 @@ class Outbox:
         self._board = board
         self._frontends: Mapping[str, Frontend] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[asyncio.TimerHandle, tuple[str, Callable[[], None]]] = {}
 
     async def start(self, frontends: Mapping[str, Frontend]) -> None:
         """Deliver what is open from before, and from now on what becomes ready."""
@@ -57,13 +57,20 @@ class Outbox:
         if delivery.frontend in self._frontends:
             self._board.spawn(self._deliver(delivery.id, job, delivery.frontend, 0), f"deliver {delivery.id}")
 
+    def retry_now(self, frontend: str) -> None:
+        """Deliver at once what waits for its next try: the frontend works again."""
+        for timer, (name, begin) in list(self._timers.items()):
+            if name == frontend:
+                timer.cancel()
+                begin()
+
     def _after(self, seconds: float, delivery: str, job: str, frontend: str, tries: int) -> None:
         def begin() -> None:
-            self._timers.discard(timer)
+            del self._timers[timer]
             self._board.spawn(self._fetch_and_deliver(delivery, job, frontend, tries), f"deliver {delivery}")
 
         timer = asyncio.get_running_loop().call_later(seconds, begin)
-        self._timers.add(timer)
+        self._timers[timer] = (frontend, begin)
 
     async def _fetch_and_deliver(self, delivery: str, job_id: str, frontend: str, tries: int) -> None:
         read = self._board.database.read

@@ -369,6 +369,10 @@ class Scheduler:
         if entry is not None:
             entry.changed(target=target)
 
+    def retry_deliveries(self, frontend: str) -> None:
+        """A frontend works again: what could not be delivered there is tried now, not when its time would come."""
+        self._outbox.retry_now(frontend)
+
     async def act(self, job: str, number: int, request: JobRequest) -> LiveJob:
         """Follow action ``number`` (from 0) of the stored reply for the requester and target of ``request`` (its
         capability and params are replaced by the action's); raises NotFound, Forbidden (owner only)."""

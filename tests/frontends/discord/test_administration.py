@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import tron_core as tron
 from tron_core.app import Hub
+from tron_core.hooks import hookimpl
 from tron_core.testing.discord import FakeDiscord, Member, Place
 from tron_core.testing.discord.world import MANAGE_GUILD
 
@@ -134,6 +137,32 @@ async def test_capabilities_and_models_are_taken_away(admin: Member, alice: Memb
     await said(admin, "!admin reset banned_capabilities")
     await said(admin, "!admin set banned_models Big")
     assert "model (big): not on this server" in await said(alice, "!paint x --model big")
+
+
+class Presets:
+    """Makes what is asked of ``afar`` a request for ``paint``."""
+
+    @hookimpl
+    async def tron_job_submitting(self, request: tron.JobRequest) -> tron.JobRequest | None:
+        if request.capability != "afar":
+            return None
+        return replace(request, capability="paint", params={"prompt": request.params["prompt"], "steps": 9})
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        ("banned_capabilities paint", "paint is not there on this server"),
+        ("nsfw_only paint", "for age-restricted channels alone"),
+        ("maxima paint.steps=4", "steps (9): at most 4 on this server"),
+    ],
+)
+async def test_rules_are_about_what_a_request_becomes(
+    hubs: Any, admin: Member, alice: Member, rule: str, reason: str
+) -> None:
+    async with hubs.running(further={"presets": Presets()}):  # asked later than a plugin of a name before "discord"
+        await said(admin, f"!admin set {rule}")
+        assert reason in await said(alice, "!afar x")
 
 
 async def test_a_rule_set_by_the_operator_holds_at_once(

@@ -108,3 +108,14 @@ async def test_a_job_that_is_gone_is_said_to_the_one_who_pressed(hub: Hub, alice
     said = await reply.click("Again")
     assert said.ephemeral
     assert "There is no job" in said.content
+
+
+async def test_a_form_that_was_open_during_a_restart_works(hubs: Any, alice: Member, general: Place) -> None:
+    async with hubs.running():
+        await alice.say("!echo hello")
+        reply = await general.next_reply()
+        await reply.until("hello")
+        form = await reply.click("Edit")
+    async with hubs.running():
+        again = await form.submit(text="goodbye")
+        await again.until("goodbye")

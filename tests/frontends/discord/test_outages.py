@@ -10,8 +10,15 @@ import pytest
 
 import tron_core as tron
 from tron_core.errors import ConfigError
+from tron_core.scheduling import outbox
 from tron_core.testing.discord import FakeDiscord, Member, Place
 from tron_core.testing.discord.world import ATTACH_FILES, SEND_MESSAGES
+
+
+async def until_logged(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(10):
+        while text not in caplog.text:  # noqa: ASYNC110 (a log has no event)
+            await asyncio.sleep(0.01)
 
 
 async def test_the_hub_is_ready_while_discord_is_down_and_replies_are_delivered_when_it_is_back(
@@ -50,6 +57,28 @@ async def test_a_restart_while_a_job_runs_goes_on_in_the_same_message(
     assert len(general.replies) == 1
 
 
+async def test_what_waits_for_its_next_try_is_delivered_as_soon_as_discord_is_back(
+    hubs: Any,
+    discord: FakeDiscord,
+    alice: Member,
+    general: Place,
+    studio: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(outbox, "FIRST_RETRY", 250.0)  # as after half a night
+    async with hubs.running():
+        await alice.say("!paint a harbour")
+        reply = await general.next_reply()
+        await reply.until("hub")
+        discord.server.fail("PATCH", f"/channels/{general.id}/", 503, times=1000)
+        studio.paint.let(4)
+        await until_logged(caplog, "again in 250 s")
+        discord.server.recover()
+        await discord.server.gateway.drop()
+        await reply.until("painted a harbour")
+
+
 async def test_a_second_ready_does_no_harm(hubs: Any, discord: FakeDiscord, alice: Member, general: Place) -> None:
     async with hubs.running():
         await discord.server.gateway.ready_again()
@@ -79,9 +108,7 @@ async def test_a_wrong_token_leaves_the_hub_running(
 ) -> None:
     configured["discord"]["token"] = "wrong"
     async with hubs.running(connected=False) as hub:
-        async with asyncio.timeout(5):
-            while "refuses the token" not in caplog.text:  # noqa: ASYNC110 (a log has no event)
-                await asyncio.sleep(0.01)
+        await until_logged(caplog, "refuses the token")
         assert hub.services.ready()
 
 

@@ -103,12 +103,27 @@ class Bot(commands.AutoShardedBot):
         except discord.HTTPException as error:
             logger.error("the slash commands could not be registered; those from before still work: %s", error)
 
+    async def on_ready(self) -> None:
+        self._again()
+
+    async def on_resumed(self) -> None:
+        self._again()
+
+    def _again(self) -> None:
+        """Discord is there again; it may have been away for long."""
+        self.desk.services.scheduler.retry_deliveries("discord")
+
+    async def on_interaction(self, interaction: discord.Interaction[Any]) -> None:
+        if interaction.type is discord.InteractionType.modal_submit:
+            await self.presses.submitted(interaction)
+
     async def on_message(self, message: discord.Message, /) -> None:
-        context = await self.get_context(message)
-        if context.valid and not message.author.bot:
-            await self.invoke(context)  # a command that a plugin has added
-        else:
-            await self.prefix.hear(message)
+        if self.all_commands and not message.author.bot:  # a plugin has added commands
+            context = await self.get_context(message)
+            if context.valid:
+                await self.invoke(context)
+                return
+        await self.prefix.hear(message)
 
     async def _may_ask(self, context: commands.Context[Bot]) -> bool:
         """Plugins' own commands are under the guild's rules."""

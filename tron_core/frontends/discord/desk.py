@@ -8,7 +8,7 @@ from typing import Any
 
 import discord
 
-from tron_core.capability import Capability, FieldSpec, fields_of
+from tron_core.capability import Capability, FieldSpec, fields_of, offered_fields
 from tron_core.errors import InvalidParams, Refused, TooMany, TronError
 from tron_core.frontends.discord import rules
 from tron_core.frontends.discord.caller import Caller
@@ -40,7 +40,7 @@ class Desk:
         """Raise Refused where the guild's rules say so."""
         found = await self.rules_of(caller.guild)
         rules.check_place(found, caller)
-        rules.check_capability(found, caller, capability)
+        rules.check_capability(found, capability, nsfw=caller.nsfw)
         await self._check_quota(found, caller)
 
     async def _check_quota(self, found: Mapping[str, Any], caller: Caller) -> None:
@@ -129,7 +129,7 @@ class Desk:
     def sentence(self, error: TronError, capability: Capability | None = None) -> str:
         """What a person is told of an error; for wrong params with one correct example."""
         if isinstance(error, InvalidParams) and capability is not None:
-            shown = example(self.services.settings.discord.prefix, capability.command, fields_of(capability.params))
+            shown = example(self.services.settings.discord.prefix, capability.command, offered_fields(capability.params))
             return f"⚠️ {error.message}\n-# Example: `{shown}`"
         return f"⚠️ {error.message}"
 

@@ -24,15 +24,18 @@ RULES_PLUGIN = "discord-rules"
 
 
 class RuleHooks:
-    """The guild's rules about params, which are complete only when the scheduler asks its plugins."""
+    """The guild's rules about capability and params: of what a request is in the end, as plugins may make another one
+    of it (a preset of a capability becomes that capability), and fill in its params."""
 
     def __init__(self, guild_rules: GuildRules) -> None:
         self._guild_rules = guild_rules
 
-    @hookimpl
+    @hookimpl(trylast=True)
     async def tron_job_submitting(self, request: JobRequest) -> None:
         if request.guild is not None and request.requester.startswith("discord:"):
-            rules.check_params(await self._guild_rules.of(request.guild), request.capability, request.params)
+            found = await self._guild_rules.of(request.guild)
+            rules.check_capability(found, request.capability, nsfw=request.nsfw)
+            rules.check_params(found, request.capability, request.params)
 
 
 class DiscordFrontend:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import discord
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 MAX_INPUTS = 5
 """Inputs of one modal."""
 MAX_INPUT = 4000
+FORM_SECONDS = 60.0
+"""How long discord.py remembers a form; what is sent later comes all the same."""
+_FORM = re.compile(r"tron:form:(?P<job>[0-9A-HJKMNP-TV-Z]{26})")
 
 logger = logging.getLogger(__name__)
 
@@ -62,10 +67,32 @@ class Presses:
 
     async def _edit(self, interaction: Interaction, caller: Caller, job_id: str) -> None:
         job = (await self._desk.services.scheduler.get(job_id)).job
+        await interaction.response.send_modal(params_form(self._capability(job), job))
+
+    def _capability(self, job: Job) -> Capability:
         capability = self._desk.services.plugins.capabilities.get(job.capability)
         if capability is None:
             raise NotFound(f"The capability {job.capability} is not there any more.")
-        await interaction.response.send_modal(ParamsForm(self._bot, capability, job))
+        return capability
+
+    async def submitted(self, interaction: Interaction) -> None:
+        """A form was sent. What it is about stands in its id, so that one that was open during a restart works."""
+        sent: Mapping[str, Any] = interaction.data or {}
+        found = _FORM.fullmatch(sent["custom_id"])
+        if found is None:
+            return
+        try:
+            job = (await self._desk.services.scheduler.get(found["job"])).job
+            capability = self._capability(job)
+            values = {**job.params, **_entered(sent)}
+            given = {name: value for name, value in values.items() if value != ""}
+            caller, place = caller_in(interaction), _here(interaction)
+            making = self._desk.submit(caller, capability.name, given, place, parent=job.id)
+            await answering.with_job(interaction, self._desk, self._bot.cards, making, capability)
+        except TronError as error:
+            await answering.privately(interaction, self._desk.sentence(error))
+        except Exception as error:
+            await answering.failed(interaction, error)
 
     # Cancel, retry, delete
 
@@ -147,35 +174,20 @@ def _message(interaction: Interaction) -> int | None:
     return None if interaction.message is None else interaction.message.id
 
 
-class ParamsForm(discord.ui.Modal):
+def params_form(capability: Capability, job: Job) -> discord.ui.Modal:
     """The params of a job, to be changed and asked for again: its text, and the settings that were given first."""
+    form = discord.ui.Modal(
+        title=f"Edit {capability.command.name}"[:45], custom_id=f"tron:form:{job.id}", timeout=FORM_SECONDS
+    )
+    for spec in _editable(capability, job):
+        form.add_item(_input(spec, job.params.get(spec.name)))
+    return form
 
-    def __init__(self, bot: Bot, capability: Capability, job: Job) -> None:
-        super().__init__(title=f"Edit {capability.command.name}"[:45], timeout=3600)
-        self._bot = bot
-        self._capability = capability
-        self._job = job
-        self._inputs: dict[str, discord.ui.TextInput[Any]] = {}
-        for spec in _editable(capability, job):
-            self._inputs[spec.name] = text = _input(spec, job.params.get(spec.name))
-            self.add_item(text)
 
-    async def on_submit(self, interaction: discord.Interaction[Any], /) -> None:
-        values = dict(self._job.params)
-        for name, text in self._inputs.items():
-            if text.value.strip():
-                values[name] = text.value
-            else:
-                values.pop(name, None)
-        desk = self._bot.desk
-        caller = caller_in(interaction)
-        making = desk.submit(caller, self._capability.name, values, _here(interaction), parent=self._job.id)
-        await answering.with_job(interaction, desk, self._bot.cards, making, self._capability)
-
-    async def on_error(  # type: ignore[override]  # discord.py's own Modal has this signature
-        self, interaction: discord.Interaction[Any], error: Exception, /
-    ) -> None:
-        await answering.failed(interaction, error)
+def _entered(sent: Mapping[str, Any]) -> dict[str, str]:
+    """What stands in the inputs of a form that was sent, by field; each is in a row or in a label."""
+    inputs = [each for row in sent["components"] for each in row.get("components", [row.get("component")])]
+    return {each["custom_id"]: each["value"].strip() for each in inputs}
 
 
 def _editable(capability: Capability, job: Job) -> list[FieldSpec]:
@@ -188,6 +200,7 @@ def _editable(capability: Capability, job: Job) -> list[FieldSpec]:
 def _input(spec: FieldSpec, value: Any) -> discord.ui.TextInput[Any]:
     style = discord.TextStyle.paragraph if spec.kind == "prompt" else discord.TextStyle.short
     return discord.ui.TextInput(
+        custom_id=spec.name,
         label=spec.name.replace("_", " ")[:45],
         style=style,
         default=None if value is None else str(value)[:MAX_INPUT],

@@ -28,11 +28,11 @@ def check_place(rules: Mapping[str, Any], caller: Caller) -> None:
         raise Refused(f"Asking needs one of these roles: {roles}.", code="role_missing")
 
 
-def check_capability(rules: Mapping[str, Any], caller: Caller, capability: str) -> None:
-    """Raise Refused for a capability that is banned, or is for age-restricted channels where this is none."""
+def check_capability(rules: Mapping[str, Any], capability: str, *, nsfw: bool) -> None:
+    """Raise Refused for a capability that is banned, or is for age-restricted channels alone; ``nsfw``: this is one."""
     if capability in rules.get("banned_capabilities", ()):
         raise Refused(f"{capability} is not there on this server.", code="banned_capability")
-    if capability in rules.get("nsfw_only", ()) and not caller.nsfw:
+    if capability in rules.get("nsfw_only", ()) and not nsfw:
         raise Refused(f"{capability} is for age-restricted channels alone.", code="nsfw_only")
 
 
