@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import shutil
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import tron_plugin_img2img
 import tron_plugin_stable_diffusion
 import tron_plugin_upscale
 from tron_core.plugins import Plugins
+from tron_core.storage import migrations
 from tron_core.testing import RecordingContext
 from tron_core.testing.discord import FakeDiscord, Member, Place, Reply
 from tron_core.testing.discord.stage import staged
@@ -25,11 +25,15 @@ from tron_plugin_img2img.executor import ImageToImageExecutor
 from tron_plugin_stable_diffusion.executor import TextToImageExecutor
 from tron_plugin_stable_diffusion.pipelines import process_cache
 from tron_plugin_stable_diffusion.sources import PictureConfig
+from tron_plugin_upscale.config import UpscaleConfig
 from tron_plugin_upscale.executor import UpscaleExecutor
 
-sys.path.append(str(Path(__file__).parent))  # scripted_engine is no test module
+sys.path.append(str(Path(__file__).parent))  # sketching is no test module
 
-from scripted_engine import ScriptedEngine
+from sketching import SketchingEngine
+
+PATIENCE = 40.0
+"""Seconds after which a test stops waiting for an answer."""
 
 PLUGINS = {
     "img2img": tron_plugin_img2img,
@@ -38,18 +42,11 @@ PLUGINS = {
 }
 
 
-def png(size: tuple[int, int] = (64, 64), colour: str = "red") -> bytes:
-    """A picture of one colour."""
-    written = io.BytesIO()
-    Image.new("RGB", size, colour).save(written, "PNG")
-    return written.getvalue()
-
-
 @dataclass
 class Studio:
     """A worker's executors with one model, ``sketch``, whose engine is ``engine``."""
 
-    engine: ScriptedEngine
+    engine: SketchingEngine
     text: TextToImageExecutor
     image: ImageToImageExecutor
     folder: Path
@@ -76,7 +73,7 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     (model / "model_index.json").write_text("{}")
     (model / "unet.onnx").write_bytes(b"never read: the engine is in memory already")
     config = PictureConfig.model_validate({"models": {"sketch": str(model)}, "engine": "onnx"})
-    engine, text, image = ScriptedEngine("sketch"), TextToImageExecutor(), ImageToImageExecutor()
+    engine, text, image = SketchingEngine("sketch"), TextToImageExecutor(), ImageToImageExecutor()
     text.options = image.options = config
     process_cache().get("sketch", lambda: engine, needs_mb=0, budget_mb=1000)
     yield Studio(engine, text, image, tmp_path)
@@ -90,7 +87,7 @@ class Stage:
     discord: FakeDiscord
     alice: Member
     bob: Member
-    engine: ScriptedEngine
+    engine: SketchingEngine
 
     @property
     def channel(self) -> Place:
@@ -98,8 +95,8 @@ class Stage:
 
     async def next(self) -> Reply:
         """The next answer, when it is complete."""
-        reply = await self.channel.next_reply()
-        return await reply.until(lambda each: each.buttons[-1:] == ["Delete"] or each.content.startswith("⚠️"))
+        reply = await self.channel.next_reply(PATIENCE)
+        return await reply.until(lambda each: each.buttons[-1:] == ["Delete"] or each.content.startswith("⚠️"), PATIENCE)
 
     async def say(self, text: str, **files: bytes) -> Reply:
         """What Alice is answered, when it is complete. The files are named by the keywords."""
@@ -110,9 +107,20 @@ class Stage:
 MakeStage = Callable[..., Awaitable[Stage]]
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with every table: made once, copied for each test."""
+    folder = tmp_path_factory.mktemp("migrated")
+    migrations.upgrade("sqlite:///tron.db", folder)
+    return folder / "tron.db"
+
+
 @pytest.fixture
-async def make_stage(tmp_path: Path, studio: Studio) -> AsyncIterator[MakeStage]:
+async def make_stage(tmp_path: Path, migrated: Path, studio: Studio) -> AsyncIterator[MakeStage]:
     """Makes a stage with the plugins of the given names, on hub and worker."""
+    shutil.copy(migrated, tmp_path / "tron.db")
+    upscale = UpscaleExecutor()
+    upscale.options = UpscaleConfig(threads=1)
     async with AsyncExitStack() as stack:
 
         async def make(*names: str) -> Stage:
@@ -123,7 +131,7 @@ async def make_stage(tmp_path: Path, studio: Studio) -> AsyncIterator[MakeStage]
             able: dict[str, Executor] = {
                 "img2img": studio.image,
                 "stable-diffusion": studio.text,
-                "upscale": UpscaleExecutor(),
+                "upscale": upscale,
             }
             discord = FakeDiscord()
             executors = [able[name] for name in names if name in able]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import MakeStage, png
+from sketching import png
 
-FOX = png((32, 32))
+FOX = png((16, 16))
 
 
 @pytest.mark.parametrize(
@@ -20,16 +20,16 @@ FOX = png((32, 32))
     ],
 )
 async def test_a_picture_has_the_buttons_of_the_plugins_that_are_there(
-    make_stage: MakeStage, plugins: tuple[str, ...], offered: set[str]
+    make_stage: Any, plugins: tuple[str, ...], offered: set[str]
 ) -> None:
     stage = await make_stage(*plugins)
     reply = await stage.say("!generate a fox")
     assert {label for label in reply.buttons if label.startswith(("Vary", "Upscale"))} == offered
 
 
-async def test_upscale_alone_has_its_button_and_no_other(make_stage: MakeStage) -> None:
+async def test_upscale_alone_has_its_button_and_no_other(make_stage: Any) -> None:
     stage = await make_stage("upscale")
-    reply = await stage.say("!upscale --factor 2", fox=FOX)
+    reply = await stage.say("!upscale", fox=FOX)
     assert "Upscale" in reply.buttons
     assert not [label for label in reply.buttons if label.startswith("Vary")]
 
@@ -45,20 +45,20 @@ async def test_what_one_made_the_other_goes_on_with(stage: Any) -> None:
     assert stage.engine.asked.prompt == "", "what upscale was asked for is no prompt"
 
 
-async def test_the_marker_of_upscale_goes_before_any_message_with_a_picture(make_stage: MakeStage) -> None:
+async def test_the_marker_of_upscale_goes_before_any_message_with_a_picture(make_stage: Any) -> None:
     stage = await make_stage("img2img", "stable-diffusion", "upscale")
     larger = await stage.say("this one @bot !upscale", fox=FOX)
-    assert "128 × 128" in larger.content
+    assert "64 × 64" in larger.content
     assert not stage.engine.requests
 
 
-async def test_without_upscale_its_marker_is_words(make_stage: MakeStage) -> None:
+async def test_without_upscale_its_marker_is_words(make_stage: Any) -> None:
     stage = await make_stage("img2img", "stable-diffusion")
     await stage.say("this one @bot !upscale", fox=FOX)
     assert stage.engine.asked.prompt == "this one  !upscale"
 
 
-async def test_without_stable_diffusion_a_request_is_refused_in_words(make_stage: MakeStage) -> None:
+async def test_without_stable_diffusion_a_request_is_refused_in_words(make_stage: Any) -> None:
     stage = await make_stage("img2img")
     reply = await stage.say("!img2img", fox=FOX)
     assert "stable-diffusion" in reply.content

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import png
+from sketching import png
 
 FOX = png((64, 64), "red")
 

@@ -1,7 +1,8 @@
-"""An engine that paints plain colours and remembers what it was asked."""
+"""Pictures of one colour, and an engine that paints them and remembers what it was asked."""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +11,15 @@ from PIL import Image
 from tron_plugin_stable_diffusion.engines import Made, OnStep, PictureRequest
 
 
+def png(size: tuple[int, int] = (64, 64), colour: str = "red") -> bytes:
+    """A picture of one colour."""
+    written = io.BytesIO()
+    Image.new("RGB", size, colour).save(written, "PNG")
+    return written.getvalue()
+
+
 @dataclass
-class ScriptedEngine:
+class SketchingEngine:
     """From text it paints blue; from a picture, so much blue over it as the strength says, where the mask is white."""
 
     name: str
