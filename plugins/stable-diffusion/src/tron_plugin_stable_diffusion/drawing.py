@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tron_core.worker import ExecutionContext, ExecutorError
-from tron_plugin_stable_diffusion import picture_filters
+from tron_plugin_stable_diffusion import picture_filters, resolutions
 from tron_plugin_stable_diffusion.engines import Made, PictureRequest, Preview, SchedulerConfig
-from tron_plugin_stable_diffusion.params import MAX_SEED, MAX_SIDE, MIN_SIDE, SIDE_STEP, PictureParams
+from tron_plugin_stable_diffusion.params import MAX_SEED, SIDE_STEP, PictureParams
 from tron_plugin_stable_diffusion.studio import Studio
 
 if TYPE_CHECKING:
@@ -89,16 +89,10 @@ def draw(
 
 def resolution(text: str) -> tuple[int, int]:
     """Read ``WIDTHxHEIGHT``; raises ExecutorError (invalid)."""
-    width, _, height = text.partition("x")
-    if width.isdecimal() and height.isdecimal():
-        size = int(width), int(height)
-        if all(MIN_SIDE <= side <= MAX_SIDE and side % SIDE_STEP == 0 for side in size):
-            return size
-    raise ExecutorError(
-        f"resolution: {text!r} is not allowed: WIDTHxHEIGHT, each from {MIN_SIDE} to {MAX_SIDE} "
-        f"and a multiple of {SIDE_STEP}",
-        "invalid",
-    )
+    try:
+        return resolutions.parse(text)
+    except ValueError as error:
+        raise ExecutorError(f"resolution: {text!r}: {error}", "invalid") from None
 
 
 def parse_loras(text: str | None) -> tuple[tuple[str, float], ...]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,3 +147,9 @@ def test_auto_leaves_the_choice_to_the_engine() -> None:
 def test_the_configuration_is_checked_by_its_own_model() -> None:
     with pytest.raises(pydantic.ValidationError):
         PictureConfig(models={"a": {"path": "x", "sha": "y"}})  # type: ignore[arg-type]
+
+
+def test_the_documentation_names_every_key() -> None:
+    page = Path(__file__).parents[4] / "docs" / "how-to" / "picture-worker.md"
+    keys = re.findall(r"^\| `(\w+)` \| ", page.read_text(encoding="utf-8"), re.M)
+    assert keys == list(PictureConfig.model_fields)
