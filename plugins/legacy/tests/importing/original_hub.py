@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -23,6 +24,11 @@ from sqlalchemy import (
     create_engine,
     insert,
 )
+
+ON_BOTH = pytest.mark.parametrize(
+    "original_url", ["sqlite", pytest.param("mariadb", marks=pytest.mark.mariadb)], indirect=True
+)
+"""Marks a test that is to run with the original's tables on SQLite and on MariaDB."""
 
 metadata = MetaData()
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
-from original_hub import OriginalHub
+from original_hub import ON_BOTH, OriginalHub
 from reports import item
 
 from tron_core.auth.principal import Principal, Scope
@@ -52,6 +52,7 @@ def authorized(hub: Any, client_id: str, api_key: str) -> TokenPair:
     return with_auth(hub, lambda auth: auth.grant_client_credentials(client_id, api_key, plugin="legacy"))
 
 
+@ON_BOTH
 def test_an_api_key_and_both_tokens_go_on_working(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1")
     report = hub.take(original)
@@ -106,6 +107,7 @@ def test_passwords_are_left_with_the_reason(original: OriginalHub, hub: Any) -> 
     assert "bcrypt" in passwords["why"][0]
 
 
+@ON_BOTH
 def test_a_name_that_no_user_may_have_is_changed(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu of ann", email="no address")
     original.add_worker(2, "local")
@@ -143,6 +145,7 @@ def test_of_a_clients_api_keys_the_newest_is_taken(original: OriginalHub, hub: A
         authorized(hub, "client-1", "key-1")
 
 
+@ON_BOTH
 def test_a_key_that_has_expired_is_left_with_what_hangs_on_it(original: OriginalHub, hub: Any) -> None:
     original.add_worker(1, "gpu-1", expires=datetime.fromisoformat("2024-01-01"))
     original.add_worker(2, "gpu-2", expires=datetime.fromisoformat("2999-01-01"))

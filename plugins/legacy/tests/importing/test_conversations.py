@@ -18,12 +18,6 @@ NOTHING = {"role": "assistant", "content": "Nothing."}
 LONG = [{"role": "user", "content": "ä" * 40_000}, BOT]
 
 
-@pytest.fixture
-def original_url(tmp_path: Path) -> str:
-    """One kind of database will do: on MariaDB, conversations are imported with everything else."""
-    return f"sqlite:///{tmp_path / 'original.db'}"
-
-
 def said(hub: Any, key: str) -> list[tuple[Any, ...]]:
     """What a conversation holds, the oldest first."""
     query = "SELECT speaker, message, answer FROM gpt_messages WHERE conversation = :key ORDER BY id"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,12 +31,6 @@ PART = """
     def tron_legacy_import():
         RETURN
 """
-
-
-@pytest.fixture
-def original_url(tmp_path: Path) -> str:
-    """The rest has nothing to do with the original's database."""
-    return f"sqlite:///{tmp_path / 'original.db'}"
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from original_hub import ANN, BOB, CHANNEL, GUILD, OriginalHub, profile
+from original_hub import ANN, BOB, CHANNEL, GUILD, ON_BOTH, OriginalHub, profile
 from reports import item
 from sqlalchemy import make_url
 
@@ -36,6 +36,7 @@ def lived_in(original: OriginalHub) -> OriginalHub:
     return original
 
 
+@ON_BOTH
 def test_what_was_taken_once_is_not_taken_again(lived_in: OriginalHub, hub: Any) -> None:
     first = hub.take(lived_in)
     before = hub.everything()
@@ -48,6 +49,7 @@ def test_what_was_taken_once_is_not_taken_again(lived_in: OriginalHub, hub: Any)
     assert "Nothing new was taken" in hub.run_import(lived_in).stdout
 
 
+@ON_BOTH
 def test_a_dry_run_says_the_same_and_writes_nothing(lived_in: OriginalHub, hub: Any) -> None:
     before = hub.everything()
     rehearsed = hub.take(lived_in, "--dry-run")
@@ -105,6 +107,7 @@ def test_the_import_stands_in_the_audit_log(lived_in: OriginalHub, hub: Any) -> 
     assert entry["detail"] == {key: report[key] for key in ("taken", "mapped", "there", "left")}
 
 
+@ON_BOTH
 def test_the_original_is_only_read(lived_in: OriginalHub, hub: Any) -> None:
     def content() -> Any:
         with lived_in.engine.connect() as connection:

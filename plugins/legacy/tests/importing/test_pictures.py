@@ -17,12 +17,6 @@ from tron_plugin_stable_diffusion.catalogue import Catalogue
 SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
 
 
-@pytest.fixture
-def original_url(tmp_path: Path) -> str:
-    """One kind of database will do, but for what is marked."""
-    return f"sqlite:///{tmp_path / 'original.db'}"
-
-
 @pytest.fixture(autouse=True)
 def with_pictures(hub: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRON_PLUGINS", "img2img,legacy,stable-diffusion")

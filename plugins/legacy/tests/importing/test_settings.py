@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pytest
 from original_hub import ANN, BOB, CYD, GUILD, OriginalHub, profile
 from reports import item, reason
 
 DEFAULT = "a default of the original, which stores all of them: nobody's choice"
-
-
-@pytest.fixture
-def original_url(tmp_path: Path) -> str:
-    """All of this is in the files: one kind of database will do."""
-    return f"sqlite:///{tmp_path / 'original.db'}"
 
 
 def test_a_full_profile_of_defaults_is_no_choice(original: OriginalHub, hub: Any) -> None:
