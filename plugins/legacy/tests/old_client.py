@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 Json = dict[str, Any]
 DEADLINE = 20.0
@@ -61,7 +62,8 @@ def wav(seconds: float = 0.5) -> bytes:
 
 class OldClient:
     """One process of a client. A test sets what it does: ``fail`` (how often a job type ends in failure), ``mute`` (how
-    often without a result), ``pictures``, ``gate`` (an event that handlers wait for after they began), ``metadata``."""
+    often without a result), ``pictures``, ``gate`` (an event that handlers wait for after they began),
+    ``uploaded`` (one that the upload ends with), ``metadata``."""
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class OldClient:
         self.metadata: dict[str, str] = {"seed": "7", "user_config": "{}"}
         self.gate: threading.Event | None = None
         self.before_show: Callable[[Json], list[Json]] = lambda job: []
+        self.uploaded: threading.Event | None = None
         self.jobs: list[Json] = []
         self.done: Counter[str] = Counter()
         self.replies: list[Json] = []
@@ -289,6 +292,9 @@ class OldClient:
                 for shade in range(self.pictures)
             ]
             urls = [upload.result() for upload in uploads]
+        if self.uploaded is not None:
+            self.uploaded.wait(DEADLINE)
+        await self._open_socket()
         await self._discord("delete", first)
         for message in self.before_show(job):
             await self._send(message)
@@ -302,6 +308,13 @@ class OldClient:
             image_model=job.get("config", {}).get("model"),
             user_id=context["author"]["id"],
         )
+
+    async def _open_socket(self) -> None:
+        """The handler of pictures, and no other, waits up to 10 s for a connection."""
+        for _ in range(200):
+            await asyncio.sleep(0.05)  # it notices only now what became of its connection meanwhile
+            if self._socket is not None and self._socket.state is State.OPEN:
+                return
 
     async def _variation(self, job: Json) -> None:
         first = job["discord_first_message"]
