@@ -99,7 +99,7 @@ async def test_a_failed_job_is_tried_again(alice: Member, general: Place, studio
 
 async def test_the_queue_workers_and_plugins_are_shown(alice: Member) -> None:
     assert "0 jobs waiting" in await said(alice, "!queue")
-    assert "**hub** idle · 0 of 16 slots · echo, frame, paint, slow, write" in await said(alice, "!workers")
+    assert "**hub** idle · 0 of 16 slots · echo, frame, paint, slow, speak, write" in await said(alice, "!workers")
     assert "**studio** 1.0 active" in await said(alice, "!plugins")
 
 

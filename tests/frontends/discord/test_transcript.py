@@ -74,7 +74,8 @@ def seen(reply: Reply, asked: str) -> Said:
     states = [re.sub(r" · about \d+ \w+", "", state) for state in reply.history]
     states = [re.sub(r"about \d+ \w+", "about 40 s", state) for state in states]
     pictures = [file.data for file in reply.attachments]
-    return Said("TRON", list(dict.fromkeys(states)), reply.buttons, asked, pictures)
+    buttons = [f"{reply.button(label)['emoji']['name']} {label}" for label in reply.buttons]
+    return Said("TRON", list(dict.fromkeys(states)), buttons, asked, pictures)
 
 
 async def working(member: Member) -> Reply:

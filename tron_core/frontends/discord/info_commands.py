@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from tron_core.capability import Capability, FieldSpec, allowed_values, fields_of
+from tron_core.capability import Capability, FieldSpec, allowed_values, offered_fields
 from tron_core.errors import NotFound, Refused
 from tron_core.forgetting import Forgetting
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
@@ -20,6 +20,8 @@ from tron_core.storage.job_queries import count_by_state
 OPEN = (JobState.QUEUED, JobState.RUNNING)
 SHOWN = 10
 """Jobs in a list."""
+NAMES = 12
+"""Names in a line."""
 PAGE = 20
 MOST_PAGES = 50
 
@@ -65,7 +67,7 @@ def _line(asked: Asked, command: BuiltIn) -> str:
 
 
 def _about(asked: Asked, capability: Capability) -> str:
-    command, fields = capability.command, fields_of(capability.params)
+    command, fields = capability.command, offered_fields(capability.params)
     prefix = _prefix(asked)
     also = f" (also {', '.join(f'`{prefix}{alias}`' for alias in command.aliases)})" if command.aliases else ""
     lines = [f"**{prefix}{command.name}**{also} {command.summary}"]
@@ -168,11 +170,17 @@ async def workers(asked: Asked) -> str:
         return "No worker is connected. What runs on the hub itself works all the same."
     lines = []
     for worker in found:
-        offers = ", ".join(sorted(worker.offers)) or "nothing"
+        offers = _some(sorted(worker.offers)) or "nothing"
         line = f"**{worker.name}** {worker.state} · {len(worker.running)} of {worker.slots} slots · {offers}"
         skipped = "; ".join(f"{reason} ({count})" for reason, count in worker.skipped.items())
         lines.append(line + (f"\n-# not given: {skipped}" if skipped else ""))
     return "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The names, or the first ones and how many more there are."""
+    left = len(names) - NAMES
+    return ", ".join(names) if left < 2 else f"{', '.join(names[:NAMES])} and {left} more"
 
 
 async def plugins(asked: Asked) -> str:

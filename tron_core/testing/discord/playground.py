@@ -31,6 +31,7 @@ class Playground:
         self._write = write
         self._discord = FakeDiscord()
         self._member = self._discord.member("you")
+        self._discord.guild.owner = self._member.user  # who may do everything: !admin too
         self._printed: dict[int, str] = {}
         self._latest: Reply | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="tron-playground-"))
@@ -86,6 +87,8 @@ class Playground:
             name, _, text = rest.partition(" ")
             data = await asyncio.to_thread(lambda: Path(name).expanduser().read_bytes())
             await self._member.say(text, files={os.path.basename(name): data})
+        elif line.startswith(":"):
+            self._write(HELP)
         elif line:
             await self._member.say(line)
 
