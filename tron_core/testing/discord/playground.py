@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 import tempfile
@@ -13,14 +14,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from tron_core.config import Loaded
-from tron_core.testing.discord.people import FakeDiscord, Place, Reply
+from tron_core.testing.discord.people import FakeDiscord, Modal, Place, Reply
 from tron_core.testing.discord.server import TOKEN
 from tron_core.testing.discord.world import Attachment
 
 HELP = """\
 You are in #general, and the bot is there. Type as in Discord: !help, or @bot and a text. Besides:
   :click LABEL       press a button of the latest answer      :react EMOJI    react to it
-  :send FILE TEXT    write a text with a file                 :quit           stop the hub\
+  :send FILE TEXT    write a text with a file                 :quit           stop the hub
+  :form NAME=VALUE   send the form that a button opened, some of it changed\
 """
 
 
@@ -34,6 +36,7 @@ class Playground:
         self._discord.guild.owner = self._member.user  # who may do everything: !admin too
         self._printed: dict[int, str] = {}
         self._latest: Reply | None = None
+        self._form: Modal | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="tron-playground-"))
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -70,7 +73,7 @@ class Playground:
         while (line := (await lines.get())) and line.strip() != ":quit":
             try:
                 await self.do(line.strip())
-            except (AssertionError, OSError) as error:
+            except (AssertionError, OSError, ValueError) as error:
                 self._write(f"! {error}")
         signal.raise_signal(signal.SIGTERM)
 
@@ -80,9 +83,11 @@ class Playground:
         verb, _, rest = line.partition(" ")
         if verb in (":click", ":react"):
             assert self._latest is not None, "there is no answer yet"
-            answer = await getattr(self._latest, verb[1:])(rest, by=self._member)
-            if isinstance(answer, Reply) and answer.ephemeral:
-                self._show(answer)
+            self._answered(await getattr(self._latest, verb[1:])(rest, by=self._member))
+        elif verb == ":form":
+            assert self._form is not None, "there is no form"
+            words = [word.partition("=") for word in shlex.split(rest)]
+            self._answered(await self._form.submit(**{name: value for name, _, value in words}))
         elif verb == ":send":
             name, _, text = rest.partition(" ")
             data = await asyncio.to_thread(lambda: Path(name).expanduser().read_bytes())
@@ -91,6 +96,15 @@ class Playground:
             self._write(HELP)
         elif line:
             await self._member.say(line)
+
+    def _answered(self, answer: Reply | Modal | None) -> None:
+        """Show what the member alone sees."""
+        if isinstance(answer, Modal):
+            self._form = answer
+            fields = " ".join(f"{name.replace(' ', '_')}={shlex.quote(text)}" for name, text in answer.fields.items())
+            self._write(f"\n{answer.title} (send it with :form, some of this changed)\n  {fields}")
+        elif answer is not None and answer.ephemeral:
+            self._show(answer)
 
     async def _print(self) -> None:
         """Print every message of the bot anew when it changes."""
