@@ -20,7 +20,15 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 HIDDEN = 32
 """Width of the text encoders; an SDXL has two of them."""
@@ -42,6 +50,35 @@ def stable_diffusion(folder: Path, *, seed: int = 0) -> Path:
         requires_safety_checker=False,
     )
     return _saved(pipeline, folder)
+
+
+def stable_diffusion_that_refuses(folder: Path) -> Path:
+    """A Stable Diffusion 1 whose safety checker refuses every picture."""
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(
+            projection_dim=HIDDEN,
+            text_config=_text_config().to_dict(),
+            vision_config={
+                "hidden_size": HIDDEN,
+                "intermediate_size": 37,
+                "num_attention_heads": 4,
+                "num_hidden_layers": 2,
+                "image_size": 32,
+                "patch_size": 8,
+            },
+        )
+    )
+    # Thresholds of similarity that everything is above.
+    checker.concept_embeds_weights.fill_(-2.0)
+    checker.special_care_embeds_weights.fill_(-2.0)
+    size = {"height": 32, "width": 32}
+    plain = StableDiffusionPipeline.from_pretrained(stable_diffusion(folder / "plain"), safety_checker=None)
+    pipeline = StableDiffusionPipeline(
+        **{part: value for part, value in plain.components.items() if value is not None},
+        safety_checker=checker,
+        feature_extractor=CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size),
+    )
+    return _saved(pipeline, folder / "checked")
 
 
 def inpainting(folder: Path) -> Path:
