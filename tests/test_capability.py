@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tron_core as tron
-from tron_core.capability import MAX_FILES, MAX_INT, allowed_values, fields_of, parse_params, shown_artifacts
+from tron_core.capability import (
+    MAX_FILES,
+    MAX_INT,
+    allowed_values,
+    fields_of,
+    offered_fields,
+    parse_params,
+    shown_artifacts,
+)
+from tron_core.cli.fields import fields_of_schema
 from tron_core.errors import InvalidParams
 
 
@@ -183,6 +192,19 @@ def test_a_description_carries_what_the_declaration_says() -> None:
     assert SPECS["image"].accept == "image/*"
     assert not SPECS["bias"].slash
     assert not SPECS["seed"].saved
+
+
+def test_a_derived_field_is_in_the_schema_and_offered_to_nobody() -> None:
+    class Numbered(tron.Params):
+        text: str = tron.Prompt("What")
+        number: int = tron.Setting(0, derived=True)
+
+    assert [spec.name for spec in offered_fields(Numbered)] == ["text"]
+    [number] = [spec for spec in fields_of(Numbered) if spec.derived]
+    assert (number.name, number.slash, number.saved) == ("number", False, False)
+    schema = Numbered.model_json_schema()
+    assert schema["properties"]["number"]["x-tron"]["derived"] is True
+    assert list(fields_of_schema(schema)) == ["text"]
 
 
 def test_a_default_of_an_enum_is_described_by_its_value() -> None:

@@ -57,11 +57,12 @@ class Files:
 
 
 def fields_of_schema(schema: Mapping[str, Any]) -> dict[str, Field]:
-    """The fields of a capability, by name, in the order of their declaration."""
+    """The fields of a capability that people may give, by name, in the order of their declaration."""
     required = set(schema.get("required", ()))
     return {
         name: _field(name, declared, schema.get("$defs", {}), name in required)
         for name, declared in schema.get("properties", {}).items()
+        if not declared.get("x-tron", {}).get("derived")
     }
 
 

@@ -129,7 +129,8 @@ class Desk:
     def sentence(self, error: TronError, capability: Capability | None = None) -> str:
         """What a person is told of an error; for wrong params with one correct example."""
         if isinstance(error, InvalidParams) and capability is not None:
-            shown = example(self.services.settings.discord.prefix, capability.command, offered_fields(capability.params))
+            fields = offered_fields(capability.params)
+            shown = example(self.services.settings.discord.prefix, capability.command, fields)
             return f"⚠️ {error.message}\n-# Example: `{shown}`"
         return f"⚠️ {error.message}"
 

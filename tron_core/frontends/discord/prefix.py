@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import discord
 
 from tron_core.api import Message
-from tron_core.capability import Capability, fields_of
+from tron_core.capability import Capability, fields_of, offered_fields
 from tron_core.errors import TronError
 from tron_core.frontends.discord import rules
 from tron_core.frontends.discord.buttons import job_of
@@ -120,7 +120,7 @@ class PrefixCommands:
 
     async def _ask(self, message: discord.Message, caller: Caller, capability: Capability, text: str) -> None:
         await self._desk.check(caller, capability.name)
-        lines = parse_lines(text, fields_of(capability.params), capability.command)
+        lines = parse_lines(text, offered_fields(capability.params), capability.command)
         files = self._files(message, capability)
         jobs = [await self._desk.with_files(caller, capability, values, files) for values in lines]
         if len(jobs) > 1:
@@ -187,7 +187,7 @@ class PrefixCommands:
         capability = self._desk.services.plugins.capabilities.get(job.capability)
         if capability is None or not any(spec.kind == "prompt" for spec in fields_of(capability.params)):
             return
-        lines = parse_lines(text, fields_of(capability.params), capability.command)
+        lines = parse_lines(text, offered_fields(capability.params), capability.command)
         for values in lines:
             filled = await self._desk.with_files(caller, capability, values, message.attachments)
             live = await self._desk.submit(caller, capability.name, filled, place)

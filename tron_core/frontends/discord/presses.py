@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 
-from tron_core.capability import Capability, FieldSpec, fields_of
+from tron_core.capability import Capability, FieldSpec, offered_fields
 from tron_core.errors import Forbidden, NotFound, TronError
 from tron_core.frontends.discord import answering, rules
 from tron_core.frontends.discord.answering import Interaction
@@ -192,7 +192,7 @@ def _entered(sent: Mapping[str, Any]) -> dict[str, str]:
 
 def _editable(capability: Capability, job: Job) -> list[FieldSpec]:
     """The prompt, then what differs from its default, then the rest; files stay as they are."""
-    specs = [spec for spec in fields_of(capability.params) if spec.kind != "input"]
+    specs = [spec for spec in offered_fields(capability.params) if spec.kind != "input"]
     specs.sort(key=lambda spec: (spec.kind != "prompt", job.params.get(spec.name) == spec.default))
     return specs[:MAX_INPUTS]
 

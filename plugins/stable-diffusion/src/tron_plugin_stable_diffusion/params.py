@@ -70,10 +70,10 @@ class PictureParams(tron.Params):
         0, group=GROUP, ge=0, le=150, help="Show what is there after so many steps; 0 does not"
     )
 
-    full_prompt: str | None = tron.Setting(None, slash=False, saved=False, help="Set by the hub")
-    full_negative_prompt: str | None = tron.Setting(None, slash=False, saved=False, help="Set by the hub")
-    scheduler_config: str | None = tron.Setting(None, slash=False, saved=False, help="Set by the hub")
-    nsfw: bool = tron.Setting(False, slash=False, saved=False, help="Set by the hub: pictures are not filtered")
+    full_prompt: str | None = tron.Setting(None, derived=True, help="Set by the hub")
+    full_negative_prompt: str | None = tron.Setting(None, derived=True, help="Set by the hub")
+    scheduler_config: str | None = tron.Setting(None, derived=True, help="Set by the hub")
+    nsfw: bool = tron.Setting(False, derived=True, help="Set by the hub: pictures are not filtered")
 
     @pydantic.field_validator("resolution")
     @classmethod

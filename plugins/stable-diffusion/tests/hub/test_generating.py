@@ -78,9 +78,10 @@ async def test_a_random_seed_is_settled_before_the_job_is_there_and_again_repeat
     assert first == second
 
 
-async def test_what_is_derived_is_the_hub_s_whatever_was_given(stage: Any) -> None:
-    await stage.say("!generate a fox --full-prompt a-hound --scheduler-config {} --nsfw")
-    assert (stage.drawn.full_prompt, stage.drawn.scheduler_config, stage.drawn.nsfw) == ("a fox", None, False)
+async def test_what_is_derived_nobody_is_asked_for(stage: Any) -> None:
+    reply = await stage.answer("!generate a fox --full-prompt a-hound")
+    assert "--full-prompt: there is no such flag" in reply
+    assert "--nsfw" not in reply
 
 
 @pytest.mark.parametrize(

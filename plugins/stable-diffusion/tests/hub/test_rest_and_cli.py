@@ -121,6 +121,10 @@ async def test_a_picture_over_rest(alice: httpx.AsyncClient, running: Any) -> No
     again = {"capability": "txt2img", "params": job["params"]}
     repeated = (await alice.post("/jobs", json=again, headers={"Prefer": "wait=20"})).json()
     assert repeated["params"] == job["params"]
+    forged = {"prompt": "a fox", "full_prompt": "a hound", "scheduler_config": "{}", "nsfw": True}
+    body = {"capability": "txt2img", "params": forged}
+    derived = (await alice.post("/jobs", json=body)).json()["params"]
+    assert [derived[key] for key in ("full_prompt", "scheduler_config", "nsfw")] == ["a fox", None, False]
     refused = await alice.post("/jobs", json={"capability": "picture-model-add", "params": {"model": "a/b"}})
     assert "This is for administrators" in refused.json()["detail"]
 

@@ -102,6 +102,7 @@ function showForm() {
   const main = [], more = [];
   for (const [name, raw] of Object.entries(properties)) {
     const field = plain(raw, $defs), needed = required.includes(name);
+    if (field["x-tron"]?.derived) continue;
     const help = field.description ? [element("small", { textContent: field.description })] : [];
     const label = element("label", {}, `${name} `, inputFor(name, field, capability.choices[name], needed), ...help);
     (needed || field["x-tron"]?.kind !== "setting" ? main : more).push(label);
