@@ -93,7 +93,7 @@ async def test_capabilities_for_age_restricted_channels(admin: Member, alice: Me
 async def test_pictures_are_spoilers_where_the_guild_says_so(
     admin: Member, alice: Member, general: Place, studio: Any, hub: Hub
 ) -> None:
-    await said(admin, "!admin set spoilers on")
+    assert "`spoilers` is on from now on" in await said(admin, "!admin set spoilers on")
     studio.paint.let(4)
     await alice.say("!paint x")
     reply = await general.next_reply()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tron_core.frontends.discord.wording import Shown, about, changed, sentence
+from tron_core.frontends.discord.wording import Shown, about, changed, plain, sentence
 
 
 def test_a_waiting_job_says_its_position_and_an_estimate() -> None:
@@ -39,3 +39,8 @@ def test_of_a_long_text_its_end_is_shown() -> None:
 )
 def test_an_estimate_is_no_more_exact_than_it_is(seconds: float, words: str) -> None:
     assert about(seconds) == words
+
+
+@pytest.mark.parametrize(("value", "words"), [(True, "on"), (False, "off"), (7, "7"), ("loud", "loud")])
+def test_a_value_is_shown_as_people_type_it(value: object, words: str) -> None:
+    assert plain(value) == words

@@ -13,6 +13,7 @@ from tron_core.errors import Forbidden, Refused
 from tron_core.frontends import rules
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
 from tron_core.frontends.discord.setting_commands import KEY, VALUE, channel_default, guild_default
+from tron_core.frontends.discord.wording import plain
 from tron_core.scheduling.views import WorkerView
 
 _USER = re.compile(r"\d{15,20}")
@@ -33,7 +34,7 @@ def _shown(value: Any, kind: str, key: str) -> str:
         return ", ".join(f"{mark}{each}>" for each in value)
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={most:g}" for name, most in value.items())
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(value) if isinstance(value, list) else plain(value)
 
 
 async def set_(asked: Asked) -> str:

@@ -10,7 +10,7 @@ from tron_core.capability import allowed_values, fields_of
 from tron_core.errors import InvalidParams, NotFound, Refused
 from tron_core.frontends import setting_keys
 from tron_core.frontends.discord.builtins import Asked, BuiltIn, Option
-from tron_core.frontends.discord.wording import one_line
+from tron_core.frontends.discord.wording import one_line, plain
 from tron_core.frontends.setting_keys import FieldKey, SpecKey
 from tron_core.plugins import Plugins
 from tron_core.sections import did_you_mean
@@ -99,7 +99,7 @@ async def view(asked: Asked) -> str:
 
 def _line(key: str, each: FieldKey | SpecKey, saved: Mapping[str, Any]) -> str:
     default, help_, allowed = _described(each)
-    shown = f"**{one_line(str(saved[key]), 80)}**" if key in saved else one_line(str(default), 80)
+    shown = f"**{one_line(plain(saved[key]), 80)}**" if key in saved else one_line(plain(default), 80)
     return one_line(f"`{key}` {shown} · {help_ or allowed}", 300)
 
 
@@ -124,7 +124,7 @@ async def _save(asked: Asked, owner: str, whose: str) -> str:
         return f"`{key}` is at its default for {whose} again."
     value = read_value(meant, text)
     await asked.services.saved_settings.set(owner, meant[0].plugin, key, value)
-    return f"`{key}` is **{one_line(str(value), 200)}** for {whose} from now on."
+    return f"`{key}` is **{one_line(plain(value), 200)}** for {whose} from now on."
 
 
 async def reset(asked: Asked) -> str:

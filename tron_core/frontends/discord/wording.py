@@ -82,6 +82,13 @@ def one_line(text: str, limit: int = 200) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def plain(value: Any) -> str:
+    """A setting or rule as a person types it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
 def changed(shown: Shown, kind: str, data: Mapping[str, Any]) -> Shown:
     """``shown`` after an event of the job."""
     if kind == "state":
