@@ -29,6 +29,14 @@ async def tron_job_submitting(request: tron.JobRequest) -> None:
 
 
 @tron.hookimpl(optionalhook=True)
+def tron_legacy_job() -> list[Any]:
+    """Let workers of discord-tron-master speak."""
+    from tron_plugin_bark.legacy import OldBark
+
+    return [OldBark()]
+
+
+@tron.hookimpl(optionalhook=True)
 def tron_legacy_import() -> list[Any]:
     """Take the voices that people of a discord-tron-master had chosen."""
     from tron_plugin_bark.legacy_import import SpeechImport

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pydantic
 
@@ -57,9 +57,10 @@ class Speech(tron.Capability):
     params = SpeechParams
 
     def requirements(self, params: SpeechParams) -> tron.Requirements:
-        """A worker with all the voices that are named."""
+        """A worker with all the voices that are named; there are some that write nothing but wav."""
         voices = dict.fromkeys(voice for voice, _ in params.spoken() if voice)
-        return tron.Requirements(choices=tuple(("voice", voice) for voice in voices))
+        formats = () if params.format == "wav" else (("format", params.format),)
+        return tron.Requirements(choices=tuple(("voice", voice) for voice in voices), compatible=formats)
 
     def expected_seconds(self, params: SpeechParams) -> float:
         """By the length of the text: a CPU speaks a hundred characters a second, after it has started."""
@@ -71,7 +72,8 @@ class Speech(tron.Capability):
         return 1800.0 + 4 * len(params.text)
 
     def choices(self, field: str) -> Sequence[str]:
-        return VOICES if field == "voice" else ()
+        own: dict[str, Sequence[str]] = {"voice": VOICES, "format": get_args(Format)}
+        return own.get(field, ())
 
     def demo(self) -> Sequence[tron.Demo]:
         """A sentence; then a talk between two, whom one voice plays where there is no other."""

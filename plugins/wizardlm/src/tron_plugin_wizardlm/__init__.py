@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import tron_core as tron
 from tron_plugin_wizardlm.params import LLMParams
 from tron_plugin_wizardlm.presets import StableLM, Vicuna, Wizard
+from tron_plugin_wizardlm.templates import Name
 
 __all__ = ["LLM", "LLMParams"]
 
@@ -24,6 +25,14 @@ class LLM(tron.Capability):
         example="--temperature 0.2 Why is the sky blue?",
     )
     params = LLMParams
+
+    def requirements(self, params: LLMParams) -> tron.Requirements:
+        """The model, where one is named; a worker that was made for some templates has to have this one."""
+        wanted = (("template", params.template),) if params.template else ()
+        return tron.Requirements(model=params.model or None, compatible=wanted)
+
+    def choices(self, field: str) -> Sequence[str]:
+        return get_args(Name) if field == "template" else ()
 
     def expected_seconds(self, params: LLMParams) -> float:
         """As if a small model on a CPU wrote the longest answer: 50 tokens a second."""
@@ -48,7 +57,9 @@ PRESETS = {preset.name: preset for preset in (Vicuna(), StableLM(), Wizard())}
 def footer(output: Mapping[str, Any]) -> str:
     """One line below an answer: ``— smollm2-135m-instruct · 42 tokens · 110 tok/s``, and the executor's note."""
     count, speed = output["tokens"], output["tokens_per_second"]
-    parts = [str(output["model"]), f"{count} token{'' if count == 1 else 's'}", f"{speed:.3g} tok/s"]
+    parts = [str(output["model"])]
+    if count is not None and speed is not None:  # not every worker counts
+        parts += [f"{count} token{'' if count == 1 else 's'}", f"{speed:.3g} tok/s"]
     if output.get("note"):
         parts.append(str(output["note"]))
     return "— " + " · ".join(parts)
@@ -65,6 +76,14 @@ async def tron_job_submitting(request: tron.JobRequest) -> tron.JobRequest | Non
     """Make what is asked of a preset a request for ``llm``, before others judge it."""
     preset = PRESETS.get(request.capability)
     return None if preset is None else preset.as_llm(request)
+
+
+@tron.hookimpl(optionalhook=True)
+def tron_legacy_job() -> Sequence[Any]:
+    """Let workers of discord-tron-master answer."""
+    from tron_plugin_wizardlm.legacy import JOBS
+
+    return JOBS
 
 
 @tron.hookimpl(optionalhook=True)
