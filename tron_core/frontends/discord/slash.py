@@ -113,7 +113,7 @@ def capability_command(bot: Bot, capability: Capability) -> Command:
 
     parameters = [parameter for spec in specs for parameter in _parameters(spec)]
     described = {f"{spec.name}{number or ''}": spec.help for spec in specs for number in _numbers(spec)}
-    completing = {spec.name: _completion(bot, capability, spec) for spec in specs if _completes(capability, spec)}
+    completing = {spec.name: _completion(bot, capability, spec) for spec in specs if _completes(bot, capability, spec)}
     return _command(callback, capability.command.name, capability.command.summary, parameters, described, completing)
 
 
@@ -174,8 +174,11 @@ def _annotation(spec: FieldSpec) -> Any:
     return plain
 
 
-def _completes(capability: Capability, spec: FieldSpec) -> bool:
-    """Text fields are completed, except the prompt; fields with few fixed choices show them all."""
+def _completes(bot: Bot, capability: Capability, spec: FieldSpec) -> bool:
+    """Text fields are completed, the prompt only where it names something that the plugin knows; fields with few fixed
+    choices show them all."""
+    if spec.kind == "prompt":
+        return bool(bot.desk.services.scheduler.choices(capability.name, spec.name))
     if spec.kind != "setting":
         return False
     return spec.type == "str" or (spec.type == "choice" and len(spec.choices) > MAX_CHOICES)

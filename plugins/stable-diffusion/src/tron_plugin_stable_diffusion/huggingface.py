@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,22 +39,32 @@ class HuggingFace:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         try:
             # httpx drops the token where a redirect leads to another host.
-            async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=True) as client:
-                answer = await client.get(url, headers=headers)
+            async with (
+                httpx.AsyncClient(timeout=SECONDS, follow_redirects=True) as client,
+                client.stream("GET", url, headers=headers) as answer,
+            ):
+                status, body = answer.status_code, await _read(answer)
         except httpx.HTTPError as error:
             raise NoMetadata(f"Hugging Face cannot be reached ({str(error) or type(error).__name__})") from error
-        if answer.status_code in (401, 403, 404):
+        if status in (401, 403, 404):
             raise NoSuchModel(f"Hugging Face has no model {name}, or not for this hub's token")
-        if answer.is_error:
-            raise NoMetadata(f"Hugging Face answered with HTTP {answer.status_code}")
-        return _facts(answer)
+        if status >= 400:
+            raise NoMetadata(f"Hugging Face answered with HTTP {status}")
+        return _facts(body)
 
 
-def _facts(answer: httpx.Response) -> Mapping[str, Any]:
+async def _read(answer: httpx.Response) -> bytes:
+    body = b""
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise NoMetadata("Hugging Face's answer is too long")
+    return body
+
+
+def _facts(body: bytes) -> Mapping[str, Any]:
     try:
-        if len(answer.content) > MAX_BYTES:
-            raise ValueError("it is too long")
-        given = answer.json()
+        given = json.loads(body)
         if not isinstance(given, dict):
             raise ValueError("it is no JSON object")
     except ValueError as error:

@@ -37,7 +37,7 @@ async def test_what_is_chosen_holds_from_the_next_picture_on(
 
 async def test_a_seed_may_be_random_again(stage: Any) -> None:
     await stage.answer("!seed 42")
-    assert "at its default" in await stage.answer("!seed random")
+    assert "another each time" in await stage.answer("!seed random")
     for _ in range(2):
         await stage.say("!generate a fox")
     assert 42 not in {params.seed for params in stage.painter.asked}
@@ -153,3 +153,16 @@ async def test_what_was_drawn_is_forgotten_with_the_person(stage: Any) -> None:
     await stage.say("!generate a red fox")
     await stage.answer("!forget-me yes")
     assert "None of your prompts fits." in await stage.answer("!search fox")
+
+
+async def test_slash_commands_offer_what_there_is(stage: Any) -> None:
+    alice = stage.alice
+    assert await alice.completions("generate", "model", "sh") == [SHAPES]
+    assert SD15 in await alice.completions("generate", "model", "")
+    assert await alice.completions("generate", "style", "pix") == ["pixel-art"]
+    assert await alice.completions("generate", "scheduler", "euler") == ["euler", "euler-a"]
+    assert await alice.completions("generate", "resolution", "1024x1") == ["1024x1024"]
+    assert await alice.completions("model", "value", "v1-5") == [SD15]
+    assert "refiner" in (await alice.completions("generate", "refiner", ""))[0]
+    reply = await alice.slash("generate", prompt="a fox", steps=9, style="anime")
+    await reply.until("9 steps")

@@ -193,7 +193,7 @@ class AllowModel(_OfModel):
         return {"text": text, "allowed": listed}
 
 
-class DefaultsParams(ModelParams, ModelDefaults):
+class DefaultsParams(ModelDefaults, ModelParams):
     """Which model, and what holds for it."""
 
     reset: bool = tron.Setting(False, saved=False, help="Leave all that is not given to the worker")
