@@ -96,7 +96,11 @@ def test_what_is_there_is_not_overwritten(weather: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("import tron_core as tron", "import tron_core as tron, nowhere", "weather is failed: raised at import: ModuleNotFoundError"),
+        (
+            "import tron_core as tron",
+            "import tron_core as tron, nowhere",
+            "failed: raised at import: ModuleNotFoundError",
+        ),
         ("def tron_register_capabilities", "def tron_register_capabilites", "did you mean tron_register_capabilities?"),
         ('"times": 2', '"times": 9', "weather: its demo() is not valid: times (9): "),
         ("import tron_core as tron", "import os; os._exit(3)", "the hub's half ends the process with status 3"),
