@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tron_core.testing import RecordingContext
 from tron_core.testing.discord import Reply
+from tron_plugin_stable_diffusion import the_plugin
 
 SHAPES = "tron/shapes"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -218,6 +221,18 @@ async def test_generate_random_x_draws_what_another_plugin_wrote(stage: Any) -> 
     await stage.alice.say("!generate-random-x 1")
     await _all_there(stage, 2)
     assert stage.writer.themes == ["lighthouse", "lighthouse", ""]
+
+
+@pytest.mark.parametrize("command", ["generate-x", "generate-random-x"])
+async def test_a_hub_that_restarts_meanwhile_asks_for_nothing_twice(stage: Any, tmp_path: Path, command: str) -> None:
+    await stage.alice.say(f"!{command} 2 owl")
+    await _all_there(stage, 3)
+    requests = [request for request in stage.watcher.requests if request.parent]
+    job = await stage.watcher.app.job(requests[0].parent)
+    capability = next(each for each in the_plugin().capabilities if each.name == job.capability)
+    await capability.run(capability.parse(job.params), RecordingContext(tmp_path, job=job.id))
+    await stage.say("!generate end")
+    assert len(stage.painter.asked) == 3
 
 
 async def test_generate_random_x_says_where_nobody_writes(stage: Any) -> None:

@@ -62,6 +62,8 @@ class Repeat(HubCommand):
             try:
                 jobs.append((await self.app.submit(request)).id)
             except tron.TronError as error:
+                if error.code == "idempotency_mismatch":
+                    continue  # asked for before the hub restarted, with the prompt that was written then
                 if not jobs:
                     raise ExecutorError(error.message, "invalid") from error
                 asked = f"{count(len(jobs), 'picture')} of {times} are asked for; then: {error.message}"
