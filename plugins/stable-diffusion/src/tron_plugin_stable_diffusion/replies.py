@@ -20,7 +20,7 @@ def picture_reply(job: tron.Job, result: tron.Result, made_at: float) -> tron.Re
     drawn = _drawn(job, result.output, made_at)
     return tron.Reply(
         text=text_of(job.params, result),
-        actions=actions_of(job),
+        actions=actions_of(job, result),
         writes=lambda connection: history.add(connection, drawn),
     )
 
@@ -53,14 +53,18 @@ def _facts(result: tron.Result) -> list[str]:
     return [fact for fact in facts if fact]
 
 
-def actions_of(job: tron.Job) -> Sequence[tron.Action]:
-    """Another seed, and what may be taken over from the job; who presses need not be who asked."""
+def actions_of(job: tron.Job, result: tron.Result) -> Sequence[tron.Action]:
+    """Another seed, what may be taken over from the job, and its pictures once more; who presses need not be who
+    asked."""
+    pictures = [artifact.id for artifact in result.artifacts if artifact.role is tron.Role.RESULT]
+    kept = {"images": pictures, "text": _short(str(job.params.get("prompt") or ""))}
     given = {key: value for key, value in job.params.items() if key not in DERIVED}
     return [
         tron.Action("New seed", job.capability, {**given, "seed": -1}, emoji="♻️"),
         tron.Action("My settings", job.capability, _content(job.params), emoji="📜"),
         tron.Action("Copy settings", "picture-copy-settings", {"job": job.id}, emoji="📋"),
         tron.Action("Copy seed", "picture-copy-seed", {"job": job.id}, emoji="🌱"),
+        *([tron.Action("Save", "picture-keep", kept, emoji="💾")] if pictures else []),
     ]
 
 

@@ -1,7 +1,7 @@
 """What executors of other plugins may use, beside ``api``: the models in the one cache of the process.
 
-An executor that is a PictureExecutor is configured by ``[executors.stable-diffusion]``, offers the same models and keeps
-to the same memory budget. Nothing of the hub is imported.
+A PictureExecutor whose ``section`` is ``stable-diffusion`` is configured like the one of this plugin, offers the same
+models and keeps to the same memory budget. Nothing of the hub is imported.
 """
 
 from tron_plugin_stable_diffusion.drawing import Start, draw, resolution

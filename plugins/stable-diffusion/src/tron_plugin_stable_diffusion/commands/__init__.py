@@ -7,10 +7,12 @@ from tron_plugin_stable_diffusion.commands.choosing import (
     ChooseModel,
     ChooseResolution,
     ChooseScheduler,
+    ChooseSeed,
     ChooseStyle,
     ListStyles,
 )
 from tron_plugin_stable_diffusion.commands.copying import CopySeed, CopySettings
+from tron_plugin_stable_diffusion.commands.keeping import Keep
 from tron_plugin_stable_diffusion.commands.looking_back import Random, Search
 from tron_plugin_stable_diffusion.commands.models import (
     AddModel,
@@ -37,6 +39,7 @@ COMMANDS: tuple[type[HubCommand], ...] = (
     ChooseStyle,
     ListStyles,
     ChooseResolution,
+    ChooseSeed,
     ChooseModel,
     ListModels,
     ShowModel,
@@ -54,6 +57,7 @@ COMMANDS: tuple[type[HubCommand], ...] = (
     UseScheduler,
     CopySettings,
     CopySeed,
+    Keep,
     Search,
     Random,
 )

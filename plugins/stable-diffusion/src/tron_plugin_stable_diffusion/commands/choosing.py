@@ -9,10 +9,10 @@ import tron_core as tron
 from tron_plugin_stable_diffusion import resolutions
 from tron_plugin_stable_diffusion.commands.base import HubCommand, NoParams, wrong
 from tron_plugin_stable_diffusion.deriving import Situation, choose_model, style_named
-from tron_plugin_stable_diffusion.params import GROUP
+from tron_plugin_stable_diffusion.params import GROUP, MAX_SEED
 from tron_plugin_stable_diffusion.styles import STYLES
 
-FORGET = ("none", "default", "reset")
+FORGET = ("none", "default", "reset", "random")
 """Instead of a value: as if nothing was saved."""
 
 
@@ -28,6 +28,8 @@ class Choose(HubCommand):
     params = ChoiceParams
     field: ClassVar[str]
     """The setting."""
+    usual: ClassVar[str] = "the usual one"
+    """What it is where nothing was saved, in words."""
 
     async def check(self, params: ChoiceParams, request: tron.JobRequest) -> None:
         await self._value(params, request.guild)
@@ -37,17 +39,20 @@ class Choose(HubCommand):
         value = await self._value(params, asker.guild)
         if params.value:
             await self.app.settings.save(asker.requester, f"{GROUP}.{self.field}", value)
-            said = f"Your {self.field} is **{value}** from now on." if value else f"Your {self.field} is the usual one."
+            said = self._said(value, " from now on")
             return {"text": said, self.field: value}
         saved = await self.app.settings.get(asker.requester, asker.guild, f"{GROUP}.{self.field}")
-        shown = f"Your {self.field} is **{saved}**." if saved else f"Your {self.field} is the usual one."
-        return {"text": "\n".join([shown, *await self.more(saved, asker)]), self.field: saved}
+        return {"text": "\n".join([self._said(saved), *await self.more(saved, asker)]), self.field: saved}
 
-    async def _value(self, params: ChoiceParams, guild: str | None) -> str | None:
+    def _said(self, value: Any, since: str = "") -> str:
+        shown = self.usual if value is None else f"**{value}**{since}"
+        return f"Your {self.field} is {shown}."
+
+    async def _value(self, params: ChoiceParams, guild: str | None) -> Any:
         text = params.value.strip()
         return None if not text or text.casefold() in FORGET else await self.named(text, guild)
 
-    async def named(self, text: str, guild: str | None) -> str:
+    async def named(self, text: str, guild: str | None) -> Any:
         """The value that a text means; raises Refused or InvalidParams."""
         raise NotImplementedError
 
@@ -151,3 +156,17 @@ class ChooseScheduler(Choose):
 
     async def named(self, text: str, guild: str | None) -> str:
         return (await self.service.refresh()).scheduler(text).name
+
+
+class ChooseSeed(Choose):
+    """The seed of one's pictures. A command of its own, because other plugins have settings of this name, too."""
+
+    name = "picture-seed"
+    command = tron.Command("seed", summary="Choose the seed of your pictures", example="42")
+    field = "seed"
+    usual = "another each time"
+
+    async def named(self, text: str, guild: str | None) -> int:
+        if not (text.isascii() and text.isdecimal() and int(text) <= MAX_SEED):
+            raise wrong("seed", text, "it is no seed", f"0 to {MAX_SEED}, or random")
+        return int(text)
