@@ -32,6 +32,7 @@ class Adoption:
         self.connection = connection
         self.now = now
         self._plugins = plugins
+        self._settings: dict[str, list[setting_keys.FieldKey | setting_keys.SpecKey]] = {}
 
     def scope_of(self, username: str) -> str | None:
         """What the user of that name may do (``worker``, ``user``, ``admin``); None where there is none."""
@@ -118,7 +119,8 @@ class Adoption:
 
         Raises NotFound where the plugin has no such setting, InvalidParams for a value that is not allowed.
         """
-        meant = setting_keys.find(self._plugins, key)
+        meant = self._settings.get(key) or setting_keys.find(self._plugins, key)
+        self._settings[key] = meant
         if all(each.plugin != plugin for each in meant):
             raise NotFound(f"The setting {key!r} is not of the plugin {plugin}", code="unknown_setting")
         for each in meant:

@@ -8,16 +8,17 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, exists, insert, select
+from sqlalchemy import Connection, insert, select
 
 from tron_plugin_stable_diffusion import records
 from tron_plugin_stable_diffusion import tables as own
 from tron_plugin_stable_diffusion.catalogue import Catalogue, Model, Scheduler
 from tron_plugin_stable_diffusion.commands.schedulers import new_scheduler
 from tron_plugin_stable_diffusion.deriving import NONE
-from tron_plugin_stable_diffusion.history import KEPT
+from tron_plugin_stable_diffusion.history import KEPT, Drawn
 from tron_plugin_stable_diffusion.params import GROUP, MAX_SEED, NAME
 from tron_plugin_stable_diffusion.styles import STYLES
 
@@ -236,36 +237,39 @@ def _take_history(taking: Taking) -> None:
     """The newest of each person, as many as are kept here."""
     to_skip = Counter(str(row["user"]) for row in taking.rows("user_history"))
     to_skip.subtract(dict.fromkeys(to_skip, KEPT))
+    imported = select(own.history.c.job).where(own.history.c.job.like(MARK + "%"))
+    known = set(taking.connection.scalars(imported))
+    adding = insert(own.history)  # one for all: a hub may have a hundred thousand rows
     for row in taking.rows("user_history"):
         with row:
             person = str(row["user"])
             to_skip[person] -= 1
+            drawn = _drawn(person, row)
             if to_skip[person] >= 0:
                 row.left(f"older than the {KEPT} newest of a person, which are kept here")
+            elif drawn.job in known:
+                row.there()
             else:
-                _take_drawn(taking.connection, person, row)
+                taking.connection.execute(adding, asdict(drawn))
+                known.add(drawn.job)
+                row.taken(ONE_PICTURE)
 
 
-def _take_drawn(connection: Connection, person: str, row: Row) -> None:
+def _drawn(person: str, row: Row) -> Drawn:
+    """The entry, with the same id each time; raises ValueError for nobody's."""
     if not re.fullmatch(r"\d{1,20}", person, re.ASCII):
         raise ValueError("the user is no id of a person")
     told = json.dumps([person, row["message"], row["date_created"], row["prompt"]]).encode()
-    job = MARK + hashlib.sha256(told).hexdigest()[:24]
-    if connection.scalar(select(exists().where(own.history.c.job == job))):
-        row.there()
-        return
     profile = _profile(row["config_blob"])
-    values = {
-        "job": job,
-        "requester": f"discord:{person}",
-        "made_at": float(row["date_created"]),
-        "prompt": row["prompt"],
-        "model": str(profile.get("model") or "")[:MAX_NAME],
-        "pictures": 1,
-        "seed": _seed(profile.get("seed")),
-    }
-    connection.execute(insert(own.history).values(values))
-    row.taken(ONE_PICTURE)
+    return Drawn(
+        job=MARK + hashlib.sha256(told).hexdigest()[:24],
+        requester=f"discord:{person}",
+        made_at=float(row["date_created"]),
+        prompt=row["prompt"],
+        model=str(profile.get("model") or "")[:MAX_NAME],
+        pictures=1,
+        seed=_seed(profile.get("seed")),
+    )
 
 
 def _profile(stored: Any) -> Mapping[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 EXAMPLES = 10
 """How many rows a reason names; it counts all."""
+SHOWN = 3
+"""How many of them people are shown."""
 MOST_REASONS = 50
 """How many reasons an item has; the rest is counted as one."""
 OTHER = "for other reasons"
@@ -108,10 +110,11 @@ class Report:
     def lines(self) -> Iterator[str]:
         """What is printed for people: a row for each item with its reasons below, and what it comes to."""
         head = ["FROM", "NAME", "PLUGIN", *(outcome.value.upper() for outcome in Outcome)]
-        rows = [_cells(item) for item in self.items]
+        items = [item for item in self.items if any(item.counts.values())]
+        rows = [_cells(item) for item in items]
         widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
         yield _row(head, widths)
-        for item, row in zip(self.items, rows, strict=True):
+        for item, row in zip(items, rows, strict=True):
             yield _row(row, widths)
             yield from (_sentence(outcome, why, note) for (outcome, why), note in item.notes.items())
         yield ""
@@ -135,6 +138,6 @@ def _row(cells: Iterable[str], widths: Iterable[int]) -> str:
 
 
 def _sentence(outcome: Outcome, why: str, note: Note) -> str:
-    more = ", …" if note.rows and note.count > len(note.rows) else ""
-    rows = f" ({', '.join(note.rows)}{more})" if note.rows else ""
+    more = ", …" if note.count > SHOWN else ""
+    rows = f" ({', '.join(note.rows[:SHOWN])}{more})" if note.rows else ""
     return f"    {note.count} {outcome.value}: {why}{rows}"
