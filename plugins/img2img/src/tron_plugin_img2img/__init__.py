@@ -59,6 +59,15 @@ def tron_reply_actions(job: tron.Job, reply: tron.Reply) -> Sequence[tron.Action
 
 
 @tron.hookimpl(optionalhook=True)
+def tron_legacy_job() -> list[Any]:
+    """Let workers of discord-tron-master draw."""
+    from tron_plugin_img2img.legacy import OldImage, OldVariation
+    from tron_plugin_stable_diffusion import api
+
+    return [OldImage(api.service()), OldVariation(api.service())]
+
+
+@tron.hookimpl(optionalhook=True)
 def tron_legacy_import() -> list[Any]:
     """Take what people of a discord-tron-master had set."""
     from tron_plugin_img2img.legacy_import import StrengthImport

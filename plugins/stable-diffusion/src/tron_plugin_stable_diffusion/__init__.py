@@ -89,6 +89,13 @@ async def tron_forget_requester(requester: str) -> None:
 
 
 @tron.hookimpl(optionalhook=True)
+def tron_legacy_job() -> list[Any]:
+    from tron_plugin_stable_diffusion.legacy import OldPicture
+
+    return [OldPicture(the_plugin().service)]
+
+
+@tron.hookimpl(optionalhook=True)
 def tron_legacy_import() -> list[Any]:
     from tron_plugin_stable_diffusion.legacy_import import PictureImport
 

@@ -20,6 +20,7 @@ import tron_core as tron
 from tron_plugin_stable_diffusion import the_plugin
 from tron_plugin_stable_diffusion.capability import Drawing
 from tron_plugin_stable_diffusion.catalogue import Catalogue, Model, Scheduler
+from tron_plugin_stable_diffusion.legacy import OldPicture
 from tron_plugin_stable_diffusion.params import GROUP, PictureParams
 from tron_plugin_stable_diffusion.replies import picture_reply, text_of
 from tron_plugin_stable_diffusion.service import Service
@@ -31,6 +32,7 @@ __all__ = [
     "Catalogue",
     "Drawing",
     "Model",
+    "OldPicture",
     "PictureParams",
     "Scheduler",
     "Service",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import tron_core as tron
 from tron_plugin_stable_diffusion import resolutions
+from tron_plugin_stable_diffusion.legacy import BEYOND
 from tron_plugin_stable_diffusion.params import PictureParams
 from tron_plugin_stable_diffusion.replies import picture_reply
 from tron_plugin_stable_diffusion.service import Service
@@ -24,9 +25,12 @@ class Drawing(tron.Capability):
         self.service = service
 
     def requirements(self, params: PictureParams) -> tron.Requirements:
-        """The model, and the GPU memory that the catalogue says it takes."""
+        """The model, the GPU memory that the catalogue says it takes, and what not every worker can do."""
         model = self.service.catalogue.find(params.model) if params.model else None
-        return tron.Requirements(model=params.model, gpu_memory_mb=model.gpu_memory_mb if model else 0)
+        beyond = tuple((name, str(value)) for name in BEYOND if (value := getattr(params, name, None)))
+        return tron.Requirements(
+            model=params.model, gpu_memory_mb=model.gpu_memory_mb if model else 0, compatible=beyond
+        )
 
     def expected_seconds(self, params: PictureParams) -> float:
         """By steps, size and number."""
