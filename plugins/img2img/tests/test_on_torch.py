@@ -95,7 +95,7 @@ def test_four_pictures_are_four_jobs_with_the_seeds_that_follow(desk: Desk) -> N
 def test_the_strength_is_the_share_of_the_steps_that_are_taken(desk: Desk) -> None:
     taken = {}
     for strength in (0.0, 0.5, 1.0):
-        desk.draw_from(strength=strength)
+        desk.draw_from(strength=strength, model="sdxl")
         taken[strength] = max(report.step or 0 for report in desk.ctx.reports)
     assert taken == {0.0: 1, 0.5: 2, 1.0: 4}
 
