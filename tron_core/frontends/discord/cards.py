@@ -204,16 +204,22 @@ class Cards:
         card.final = pages[0]
         if card.done.done():
             card.done = asyncio.get_running_loop().create_future()
+        done = card.done
         self._want_final(card)
         try:
-            await asyncio.shield(card.done)
+            await asyncio.shield(done)
             await self._rest(delivery, card, pages[1:])
         except discord.HTTPException as error:
             if isinstance(error, discord.Forbidden) or error.code in GONE:
-                self._drop(card)
+                self._finished(card, done)
                 raise UndeliverableError(f"Discord: {error.text or error}") from error
             raise
-        self._drop(card)
+        self._finished(card, done)
+
+    def _finished(self, card: Card, done: asyncio.Future[None]) -> None:
+        """Forget the card, unless another delivery of the same job has begun to show it meanwhile."""
+        if card.done is done:
+            self._drop(card)
 
     def _want_final(self, card: Card) -> None:
         editor = self.posts if card.place.message is None else self.edits
