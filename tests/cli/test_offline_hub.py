@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -32,7 +33,7 @@ IMPORTER = """
     def tron_register_cli(cli):
         @cli.command()
         def take(ctx: typer.Context, dry_run: bool = False) -> None:
-            with tron.open_offline_hub(ctx, may_upgrade=not dry_run) as hub:
+            with tron.open_offline_hub(ctx, dry_run=dry_run) as hub:
                 for outcome in hub.call_each("tron_sample_names"):
                     print(outcome.plugin, hub.write(lambda adoption: adoption.add_worker_user(outcome.value)))
                 hub.record("names", taken=1)
@@ -96,11 +97,24 @@ def test_what_was_taken_stands_in_the_audit_log() -> None:
     assert entry["actor"].startswith("console:")
 
 
-def test_who_may_not_upgrade_makes_no_database(folder: Path) -> None:
+def test_of_a_dry_run_nothing_stays() -> None:
+    assert tron("db", "upgrade").exit_code == 0
+    for _ in range(2):
+        assert tron("take", "--dry-run").stdout == "names True\n"
+    assert json.loads(tron("users", "list", "--json").stdout) == []
+    assert json.loads(tron("audit", "--json").stdout) == []
+
+
+def test_a_dry_run_needs_no_database_and_makes_none(folder: Path) -> None:
+    assert tron("take", "--dry-run").stdout == "names True\n"
+    assert not (folder / "tron.db").exists()
+
+
+def test_a_dry_run_upgrades_nothing(folder: Path) -> None:
+    sqlite3.connect(folder / "tron.db").close()
     result = tron("take", "--dry-run")
     assert result.exit_code == 1
-    assert "tron db upgrade" in result.stderr
-    assert not (folder / "tron.db").exists()
+    assert "run `tron db upgrade` first" in result.stderr
 
 
 @pytest.mark.usefixtures("running_hub")

@@ -45,9 +45,9 @@ def import_upstream(
 
     with (
         open_upstream(database_url, config, guilds) as upstream,
-        tron.open_offline_hub(ctx, may_upgrade=not dry_run) as hub,
+        tron.open_offline_hub(ctx, dry_run=dry_run) as hub,
     ):
-        report = take_all(hub, upstream, dry_run=dry_run)
+        report = take_all(hub, upstream)
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:

@@ -25,56 +25,39 @@ OF_NO_GUILD = "broken: it belongs to no guild"
 logger = logging.getLogger(__name__)
 
 
-class _Undone(Exception):
-    """Takes a report out of a transaction that is not to be committed."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__("--dry-run")
-        self.report = report
-
-
-def take_all(hub: tron.OfflineHub, upstream: Upstream, *, dry_run: bool) -> Report:
-    """Let every plugin take its part; with ``dry_run`` all that it wrote is undone."""
+def take_all(hub: tron.OfflineHub, upstream: Upstream) -> Report:
+    """Let every plugin take its part; in a dry run all that it wrote is undone."""
     profiles = Profiles(upstream.profiles, upstream.config.get("default_diffusion_model"))
-    report = Report(dry_run=dry_run)
+    report = Report(dry_run=hub.dry_run)
     claimed: list[LegacyImport] = []
     for outcome in hub.call_each(HOOK):
         if outcome.error is not None:
             report.failed[outcome.plugin] = _sentence(outcome.error)
         elif outcome.value is not None:
             claimed += outcome.value
-            report.include(_take(hub, upstream, profiles, outcome.plugin, outcome.value, dry_run))
+            report.include(_take(hub, upstream, profiles, outcome.plugin, outcome.value))
     _leave_the_rest(upstream, profiles, claimed, report)
-    if report.new and not dry_run:
+    if report.new:
         hub.record("upstream", **{outcome.value: report.count(outcome) for outcome in Outcome})
     return report
 
 
 def _take(
-    hub: tron.OfflineHub,
-    upstream: Upstream,
-    profiles: Profiles,
-    plugin: str,
-    parts: Sequence[LegacyImport],
-    dry_run: bool,
+    hub: tron.OfflineHub, upstream: Upstream, profiles: Profiles, plugin: str, parts: Sequence[LegacyImport]
 ) -> Report:
     """One plugin's parts: all that can be, or nothing where the plugin fails."""
 
     def work(adoption: tron.Adoption) -> Report:
-        report = Report(dry_run=dry_run)
+        report = Report()
         for part in parts:
             part.take(Taking(plugin, upstream, profiles, adoption, report))
-        if dry_run:
-            raise _Undone(report)
         return report
 
     try:
         return hub.write(work)
-    except _Undone as undone:
-        return undone.report
     except Exception as error:  # whatever a plugin may raise is that plugin's failure
         logger.exception("plugin %s took nothing", plugin)
-        failed = Report(dry_run=dry_run)
+        failed = Report()
         failed.failed[plugin] = _sentence(error)
         return failed
 
