@@ -46,8 +46,9 @@ run: install ## keep a hub and a worker up, and print where to ask
 test: install ## the tests of the core and of the plugins, but the slow ones, which .ci/run adds
 	$(BIN)/pytest -n $(TESTS_AT_ONCE) --dist worksteal -m "not slow"
 
+# One thread: the models of the tests are so small that threads only wait for one another.
 test-workers: $(WORKERS_STAMP) ## the tests of the executors on torch, in an environment of their own: .venv-workers
-	$(WORKERS)/bin/pytest -m workers --timeout 300 $(shell grep -rl --include='test_*.py' 'mark.workers' plugins/*/tests)
+	OMP_NUM_THREADS=1 $(WORKERS)/bin/pytest -m workers --timeout 300 $(shell grep -rl --include='test_*.py' 'mark.workers' plugins/*/tests)
 
 # What the lock names too has the lock's version.
 $(WORKERS_STAMP): $(STAMP) requirements-workers.txt

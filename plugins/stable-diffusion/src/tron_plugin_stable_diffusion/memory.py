@@ -29,6 +29,17 @@ def find_device(wanted: str) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
+def absent(device: str) -> str | None:
+    """A sentence where ``device`` is a GPU that torch does not find here; None where it may be used."""
+    if not device.startswith("cuda"):
+        return None
+    import torch
+
+    number = int(device.partition(":")[2] or 0)
+    count = torch.cuda.device_count()
+    return f"torch {torch.__version__} finds {count or 'no'} such GPU{'s' * (count > 1)}" if number >= count else None
+
+
 def default_budget_mb(device: str) -> float:
     """What models may take on ``device`` unless worker.toml says otherwise."""
     if device.startswith("cuda"):

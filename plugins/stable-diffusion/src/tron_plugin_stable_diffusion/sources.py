@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 
-from tron_plugin_stable_diffusion import folders
+from tron_plugin_stable_diffusion import folders, memory
 from tron_plugin_stable_diffusion.engines import EngineKind, EngineSettings, runs_on_onnx
 
 SHAPES = "tron/shapes"
@@ -129,6 +129,8 @@ def problem(config: PictureConfig) -> str | None:
         reason = _problem_of(source, config)
         if reason is not None:
             return f"models: {name}: {reason}"
+    if not missing(TORCH) and (reason := memory.absent(config.device)) is not None:
+        return f"device = {config.device!r}: {reason}"
     if available(config):
         return None
     absent = missing(ONNX)

@@ -28,9 +28,7 @@ STEPS = 3
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models: sd, sd-2 (the same with other weights), sdxl, refiner, inpainting; and lora.safetensors."""
     import tiny_models
-    import torch
 
-    torch.set_num_threads(1)  # the models are so small that threads only wait for one another
     folder = tmp_path_factory.mktemp("models")
     tiny_models.stable_diffusion(folder / "sd")
     tiny_models.stable_diffusion(folder / "sd-2", seed=5)

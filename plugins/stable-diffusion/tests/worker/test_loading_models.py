@@ -89,6 +89,10 @@ class TestFolder:
         stage.configure(models={"strange": str(folder)})
         assert f"strange: {folder} cannot be opened: " in error(stage).message
 
+    def test_a_gpu_that_is_not_there_is_said_before_a_job_is_taken(self, stage: Any) -> None:
+        stage.configure(device=f"cuda:{torch.cuda.device_count()}")
+        assert str(stage.executor.unavailable()).startswith(f"device = 'cuda:{torch.cuda.device_count()}': torch ")
+
     def test_another_type_is_taken_where_the_worker_says_so(self, stage: Any) -> None:
         stage.configure(dtype="bfloat16")
         assert stage.draw(model="sd").output["dtype"] == "bfloat16"

@@ -18,9 +18,9 @@ import torch
 from tron_core.worker import ExecutorError
 from tron_plugin_stable_diffusion import noise
 from tron_plugin_stable_diffusion.engines import EngineSettings, Made, OnStep, PictureRequest, SchedulerConfig, prompts
-from tron_plugin_stable_diffusion.engines.loading import Pipeline, open_pipeline
+from tron_plugin_stable_diffusion.engines.loading import Pipeline, locate, open_pipeline
 from tron_plugin_stable_diffusion.engines.previews import Previews
-from tron_plugin_stable_diffusion.folders import MIB, parts, read_index
+from tron_plugin_stable_diffusion.folders import INDEX, MIB, parts, read_index
 from tron_plugin_stable_diffusion.memory import default_budget_mb, find_device
 
 # cuBLAS has deterministic algorithms only with this, which it reads once, at its first use.
@@ -47,15 +47,14 @@ _OUT_OF_MEMORY = re.compile(r"out of memory|can't allocate memory|not enough mem
 _NOT_DETERMINISTIC = re.compile(r"not have a deterministic implementation|deterministic behavior was enabled", re.I)
 
 
-def dtype_of(wanted: str, device: str, source: str) -> Any:
+def dtype_of(wanted: str, device: str, path: Path) -> Any:
     """The torch type to compute in. ``auto``: float32 but on CUDA, where transformers were trained for bfloat16 and
     UNets for float16."""
     if wanted != "auto":
         return getattr(torch, wanted)
     if not device.startswith("cuda"):
         return torch.float32
-    folder = Path(source).expanduser()
-    transformer = folder.is_dir() and "transformer" in parts(read_index(folder))
+    transformer = (path / INDEX).is_file() and "transformer" in parts(read_index(path))
     return torch.bfloat16 if transformer and torch.cuda.is_bf16_supported() else torch.float16
 
 
@@ -67,12 +66,14 @@ class DiffusersEngine:
         self.name = name
         self._settings = settings
         self._device = find_device(settings.device)
-        self._dtype = dtype_of(settings.dtype, self._device, source)
         self._tasks: dict[Task, Pipeline] = {}
         self._active: Pipeline = None
         self._worn: tuple[tuple[str, float], ...] = ()
+        half = settings.dtype != "float32" and self._device.startswith("cuda")
         with _memory_errors():
-            opened = open_pipeline(name, source, self._dtype, settings)
+            path = locate(name, source, settings, half=half)
+            self._dtype = dtype_of(settings.dtype, self._device, path)
+            opened = open_pipeline(name, path, self._dtype, settings)
             self._pipeline = opened.pipeline
             self._revision = opened.revision
             self._scheduler = self._pipeline.scheduler
@@ -81,7 +82,9 @@ class DiffusersEngine:
         self.memory_mb = self._held_mb()
         self.native = self._native()
         vae = getattr(self._pipeline, "vae", None)
-        self._previews = Previews(vae) if hasattr(vae, "encode") else None
+        # While the VAE waits in the machine's memory, to ask it would push the UNet out of the GPU's.
+        can_show = isinstance(vae, diffusers.AutoencoderKL) and not self._offloaded
+        self._previews = Previews(vae) if can_show else None
 
     def generate(self, request: PictureRequest, step: OnStep) -> Made:
         """See Engine."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import diffusers
 import huggingface_hub.errors as hub_errors
-import torch
 import transformers
 
 from tron_core.worker import ExecutorError
@@ -49,24 +48,35 @@ class Opened:
     revision: str
 
 
-def open_pipeline(name: str, source: str, dtype: Any, settings: EngineSettings) -> Opened:
-    """Load the model ``name``; raises ExecutorError with a sentence, or what torch raises when memory runs out."""
+def locate(name: str, source: str, settings: EngineSettings, *, half: bool) -> Path:
+    """The folder or file of the model ``name``, fetched from the Hugging Face hub where it is not here.
+
+    ``half``: whether half precision is wanted. Raises ExecutorError with a sentence.
+    """
     path = Path(source).expanduser()
+    if path.exists():
+        return path
     try:
-        if path.is_file():
-            return Opened(_from_file(path, dtype, settings), folders.revision(path))
-        folder = path if path.is_dir() else fetch(source, dtype, settings.token)
-        return Opened(_from_folder(folder, dtype, settings), folders.revision(folder))
-    except (OSError, ValueError, ImportError, AttributeError, KeyError) as error:
+        return fetch(source, settings.token, half=half)
+    except (OSError, ValueError) as error:
         raise _refusal(name, source, error, settings.token) from error
 
 
-def fetch(model_id: str, dtype: Any, token: str | None) -> Path:
+def open_pipeline(name: str, path: Path, dtype: Any, settings: EngineSettings) -> Opened:
+    """Load the model ``name``; raises ExecutorError with a sentence, or what torch raises when memory runs out."""
+    try:
+        load = _from_file if path.is_file() else _from_folder
+        return Opened(load(path, dtype, settings), folders.revision(path))
+    except (OSError, ValueError, ImportError, AttributeError, KeyError) as error:
+        raise _refusal(name, str(path), error, settings.token) from error
+
+
+def fetch(model_id: str, token: str | None, *, half: bool) -> Path:
     """The folder of a model of the Hugging Face hub: what was fetched before, else what is fetched now.
 
     Half precision takes the half precision files where there are any: they are half as large.
     """
-    variants = ("fp16", None) if dtype != torch.float32 else (None,)
+    variants = ("fp16", None) if half else (None,)
     for here_alone in (True, False):
         for variant in variants:
             try:

@@ -36,7 +36,11 @@ class Previews:
     def _fit(self) -> Any:
         """The least-squares map from a latent (and a one) to red, green and blue."""
         colours = torch.tensor(list(itertools.product(_SHADES, repeat=3)))
+        dtype = next(self._vae.parameters()).dtype
+        if self._vae.config.force_upcast:  # it overflows in half precision
+            self._vae.to(dtype=torch.float32)
         latents = torch.stack([self._latent(colour) for colour in colours])
+        self._vae.to(dtype=dtype)
         with_one = torch.cat([latents, torch.ones_like(latents[:, :1])], dim=-1)
         return torch.linalg.lstsq(with_one, colours).solution
 
