@@ -72,7 +72,7 @@ def _notes(
 ) -> list[str]:
     """What a person should know who did not get quite what was asked for."""
     notes = []
-    if not prompt.caption.shapes:
+    if request.prompt.strip() and not prompt.caption.shapes:
         notes.append("No word of the prompt is in the model's vocabulary, so it drew what it liked.")
     if (request.width, request.height) != native:
         notes.append(f"Drawn at {native[0]}x{native[1]}, the model's only size, and resized.")
