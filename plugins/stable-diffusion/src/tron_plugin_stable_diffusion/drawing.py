@@ -174,7 +174,7 @@ def _run(one: Pass, earlier: Sequence[Image], studio: Studio, progress: _Progres
     others = studio.cache.keep_only(one.model)
     if not others and len(batches) == len(request.seeds):
         raise _no_memory(one, reason)
-    progress.ctx.progress(begun, "memory ran out; once more, one picture at a time")
+    progress.ctx.progress((1 - _SAVING) * begun, "memory ran out; once more, one picture at a time")
     try:
         return _run_batches(one, _singles(request), studio, progress, begun)
     except MemoryError as error:
@@ -186,7 +186,7 @@ def _run(one: Pass, earlier: Sequence[Image], studio: Studio, progress: _Progres
 def _run_batches(
     one: Pass, batches: Sequence[PictureRequest], studio: Studio, progress: _Progress, begun: float
 ) -> Made:
-    engine = studio.engine(one.model, progress.ctx)
+    engine = studio.engine(one.model, progress.ctx, fraction=(1 - _SAVING) * begun)
     images: list[Image] = []
     flagged: list[bool] = []
     facts: dict[str, Any] = {}

@@ -42,13 +42,13 @@ class Studio:
             raise ExecutorError(f"{field}: {name!r} is not on this worker; allowed: {', '.join(models)}", "invalid")
         return name
 
-    def engine(self, name: str, ctx: ExecutionContext) -> Engine:
-        """The model in memory; what it takes to load it is told to ``ctx``.
+    def engine(self, name: str, ctx: ExecutionContext, *, fraction: float = 0.0) -> Engine:
+        """The model in memory; what it takes to load it is told to ``ctx``, of whose work ``fraction`` is done.
 
         Raises ExecutorError where it cannot be opened, ``out_of_memory`` where it does not fit even alone.
         """
         if name not in self.cache.loaded:
-            ctx.progress(0.0, f"loading {name}")
+            ctx.progress(fraction, f"loading {name}")
         source = available(self.config)[name]
         started = time.monotonic()
         opened: list[Engine] = []

@@ -92,9 +92,8 @@ def test_without_the_hub_sensible_values_are_taken(desk: Desk) -> None:
 
 def test_progress_only_grows_and_ends_at_one(desk: Desk) -> None:
     desk.draw(hires=1.5, refiner="refiner", deterministic=True, count=2)
-    fractions = [fraction for fraction in desk.ctx.fractions if fraction]
-    assert fractions == sorted(fractions)
-    assert fractions[-1] == 1.0
+    assert desk.ctx.fractions == sorted(desk.ctx.fractions)
+    assert desk.ctx.fractions[-1] == 1.0
     assert desk.ctx.reports[-2].step == desk.ctx.reports[-2].steps == 4
 
 

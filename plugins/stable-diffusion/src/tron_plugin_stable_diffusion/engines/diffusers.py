@@ -6,11 +6,11 @@ import gc
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import diffusers
 import torch
@@ -34,6 +34,8 @@ NATIVE_SIDE = 1024
 
 ALSO_FITTING = ("LCMScheduler", "TCDScheduler")
 """Made for the same models as the many schedulers that name each other as compatible, but not named by them."""
+
+T = TypeVar("T")
 
 Task = Literal["text", "image", "mask"]
 
@@ -70,15 +72,14 @@ class DiffusersEngine:
         self._active: Pipeline = None
         self._worn: tuple[tuple[str, float], ...] = ()
         half = settings.dtype != "float32" and self._device.startswith("cuda")
-        with _memory_errors():
-            path = locate(name, source, settings, half=half)
-            self._dtype = dtype_of(settings.dtype, self._device, path)
-            opened = open_pipeline(name, path, self._dtype, settings)
-            self._pipeline = opened.pipeline
-            self._revision = opened.revision
-            self._scheduler = self._pipeline.scheduler
-            self._offloaded = self._must_offload()
-            self._place()
+        path = locate(name, source, settings, half=half)
+        self._dtype = dtype_of(settings.dtype, self._device, path)
+        opened = _telling_memory(lambda: open_pipeline(name, path, self._dtype, settings))
+        self._pipeline = opened.pipeline
+        self._revision = opened.revision
+        self._scheduler = self._pipeline.scheduler
+        self._offloaded = self._must_offload()
+        _telling_memory(self._place)
         self.memory_mb = self._held_mb()
         self.native = self._native()
         vae = getattr(self._pipeline, "vae", None)
@@ -88,8 +89,7 @@ class DiffusersEngine:
 
     def generate(self, request: PictureRequest, step: OnStep) -> Made:
         """See Engine."""
-        with _memory_errors(), noise.pinned(request.deterministic):
-            return self._generate(request, step)
+        return _telling_memory(lambda: self._generate(request, step))
 
     def close(self) -> None:
         """See Engine."""
@@ -103,7 +103,7 @@ class DiffusersEngine:
         pipeline.scheduler = self._schedule(request.scheduler)
         notes: list[str] = []
         arguments = self._arguments(pipeline, request, step, notes)
-        with _safety_checker(pipeline, request.checked):
+        with noise.pinned(request.deterministic), _safety_checker(pipeline, request.checked):
             try:
                 result = pipeline(**arguments)
             except ValueError as error:
@@ -187,8 +187,10 @@ class DiffusersEngine:
         def after(running: Pipeline, index: int, timestep: Any, tensors: Mapping[str, Any]) -> dict[str, Any]:
             steps = getattr(running, "num_timesteps", None) or request.steps
             latents, previews = tensors.get("latents"), self._previews
-            can_show = previews is not None and latents is not None and latents.ndim == 4
-            step(index + 1, steps, (lambda: previews.picture(latents)) if can_show and previews else None)
+            if previews is None or latents is None or latents.ndim != 4:
+                step(index + 1, steps, None)
+            else:
+                step(index + 1, steps, lambda: previews.picture(latents))
             return {}
 
         return {
@@ -342,16 +344,15 @@ def _safety_checker(pipeline: Pipeline, used: bool) -> Iterator[None]:
         pipeline.safety_checker = checker
 
 
-@contextmanager
-def _memory_errors() -> Iterator[None]:
-    """Torch's ways of saying that memory ran out become MemoryError, without the frames that hold the memory."""
+def _telling_memory(call: Callable[[], T]) -> T:
+    """Have torch's ways of saying that memory ran out become MemoryError."""
     try:
-        yield
-        return
+        return call()
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         if not isinstance(error, torch.OutOfMemoryError) and not _OUT_OF_MEMORY.search(str(error)):
             raise
         sentence = str(error).splitlines()[0]
+    # Out here nothing holds on to the frames any more, and through them to the memory.
     _tidy()
     raise MemoryError(sentence)
 
