@@ -59,7 +59,7 @@ async def test_a_seed_may_be_random_again(stage: Any) -> None:
 async def test_what_is_not_allowed_is_not_saved(stage: Any, command: str, said: str) -> None:
     assert said in await stage.answer(f"!{command}")
     await stage.say("!generate a fox")
-    assert (stage.drawn.steps, stage.drawn.resolution, stage.drawn.style) == (None, None, None)
+    assert (stage.drawn.steps, stage.drawn.resolution, stage.drawn.style) == (20, None, None)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_the_settings_of_a_picture_may_be_taken_over_but_not_its_seed(stag
     await stage.drew(2)
     assert stage.drawn.prompt == "an owl"
     drawn = stage.drawn
-    assert (drawn.steps, drawn.style, drawn.model, drawn.guidance) == (9, "anime", SHAPES, None)
+    assert (drawn.steps, drawn.style, drawn.model, drawn.guidance) == (9, "anime", SHAPES, 3.0)
     assert drawn.seed != 5
 
 

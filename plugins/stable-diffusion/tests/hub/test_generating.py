@@ -19,7 +19,7 @@ SDXL = "stabilityai/stable-diffusion-xl-base-1.0"
 
 async def test_a_bare_prompt_needs_no_setting_where_only_the_small_model_is(stage: Any) -> None:
     reply = await stage.say("!generate a fox")
-    assert reply.content.startswith("a fox\n— tron/shapes · 128 × 128 · seed ")
+    assert reply.content.startswith("a fox\n— tron/shapes · 128 × 128 · 20 steps · seed ")
     assert [file.filename for file in reply.attachments] == ["image-1.png"]
     assert stage.drawn.model == SHAPES
     assert stage.drawn.full_prompt == "a fox"

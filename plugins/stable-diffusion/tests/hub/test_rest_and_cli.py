@@ -116,7 +116,7 @@ async def test_a_picture_over_rest(alice: httpx.AsyncClient, running: Any) -> No
     job = (await alice.post("/jobs", json=body, headers={"Prefer": "wait=20"})).json()
     assert job["state"] == "succeeded"
     assert (job["params"]["model"], job["params"]["full_prompt"]) == (SHAPES, "a fox")
-    assert job["reply"]["text"].startswith("a fox\n— tron/shapes · 128 × 128 · seed 5 · ")
+    assert job["reply"]["text"].startswith("a fox\n— tron/shapes · 128 × 128 · 20 steps · seed 5 · ")
     assert [action["emoji"] for action in job["reply"]["actions"]] == ["♻️", "📜", "📋", "🌱", "💾"]
     again = {"capability": "txt2img", "params": job["params"]}
     repeated = (await alice.post("/jobs", json=again, headers={"Prefer": "wait=20"})).json()
