@@ -123,6 +123,16 @@ async def test_a_process_that_a_fresh_one_replaced_ends(stage: Stage) -> None:
     assert set(stage.workers) == {"box-2"}
 
 
+async def test_two_processes_of_one_name_do_not_take_turns(stage: Stage) -> None:
+    credential = await stage.credential()
+    old = await stage.client(credential=credential, worker_id="box-1")
+    fresh = await stage.client(credential=credential, worker_id="box-1", start=False)
+    fresh.start()
+    await until(lambda: old.dead, "the end of the first")
+    assert (await stage.end(await stage.submit())).state is JobState.SUCCEEDED
+    assert (fresh.connects, old.connects, len(fresh.jobs)) == (1, 1, 1)
+
+
 async def test_two_machines_with_one_credential_both_work_but_upload_one_at_a_time(stage: Stage) -> None:
     credential = await stage.credential()
     one, first = await busy(stage, credential=credential, worker_id="one-0")

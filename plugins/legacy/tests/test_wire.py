@@ -50,9 +50,16 @@ def test_a_worker_without_an_id_does_not_register(worker_id: object) -> None:
     [(24.0, 24576), (8, 8192), ("Unknown", None), (-1, None), (True, None), (float("nan"), None), (1e300, 2**31 - 1)],
 )
 def test_video_memory_may_be_unknown(amount: object, mebibytes: int | None) -> None:
-    hardware = registration(hardware={"gpu": "RTX", "cpu": 7, "video_memory_amount": amount}).hardware
+    told = {"gpu": "RTX", "cpu": 7, "video_memory_amount": amount}
+    hardware = registration(hardware=told, supported_job_types={}).hardware
     assert hardware.get("gpu_memory_mb") == mebibytes
     assert (hardware["gpu"], "cpu" in hardware) == ("RTX", False)
+
+
+def test_who_draws_has_the_least_that_it_takes() -> None:
+    assert registration(hardware={"video_memory_amount": "Unknown"}).hardware == {"gpu_memory_mb": 8192}
+    limits = {"gpu": 12.0, "memory": 30}
+    assert registration(hardware_limits=limits).hardware == {"gpu_memory_mb": 12288, "memory_mb": 30720}
 
 
 def test_a_worker_is_known_by_a_name_that_can_be_one() -> None:

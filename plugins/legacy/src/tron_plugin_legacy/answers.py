@@ -12,6 +12,8 @@ from typing import Any
 FAILURES = ("It seems we had an error while generating this image!", "We pooped the bed")
 """How the text begins that a client shows for a job that failed."""
 MAX_REASON = 1000
+MAX_TEXT = 256 * 1024
+"""Characters of an answer."""
 
 _PERCENT = re.compile(r"(\d{1,3})(?:\.\d+)?\s*%")
 _MENTION = re.compile(r"<@!?\d+>\s*:?\s*")
@@ -48,6 +50,10 @@ def fraction(text: str) -> float | None:
 
 def answer(text: str, prompt: str) -> str:
     """An answer without what stands before it: a mention, and the prompt in back-ticks."""
+    return _after(text, prompt)[:MAX_TEXT]
+
+
+def _after(text: str, prompt: str) -> str:
     mention = _MENTION.match(text)
     rest = text[mention.end() :] if mention else text
     ticks = rest[: len(rest) - len(rest.lstrip("`"))]

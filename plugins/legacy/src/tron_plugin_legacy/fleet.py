@@ -34,7 +34,7 @@ class Fleet:
 
     def process(self, client_id: str, name: str) -> Process:
         """The process of that name, a new one where none is known."""
-        return self._processes.setdefault((client_id, name), Process(client_id, name))
+        return self._processes.setdefault((client_id, name), Process(client_id, name, left=self.clock()))
 
     def drop(self, process: Process) -> None:
         """Forget a process."""

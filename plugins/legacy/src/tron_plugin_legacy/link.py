@@ -28,6 +28,8 @@ MAX_WRONG = 20
 STUCK_SECONDS = 600.0
 """For so long a client that is still at a job nobody wants is given no other; it cannot be told to stop."""
 PICTURES = ("image/", "video/")
+MAX_MODEL = 200
+"""Characters of a model's name."""
 
 logger = logging.getLogger(__name__)
 
@@ -189,8 +191,9 @@ class Link:
             files = await self._inline(run, said)
         if files:
             model = said.get("image_model")
+            named = model[:MAX_MODEL] if isinstance(model, str) else None
             told = tuple(upload.as_answer() for upload in files)
-            self._succeed(run, Answer(files=told, model=model if isinstance(model, str) else None))
+            self._succeed(run, Answer(files=told, model=named))
         elif shown:
             self._fail(run, "the worker shows no file that it uploaded for this job")
 
@@ -219,7 +222,7 @@ class Link:
             return
         text, detail = frame.data.get("text"), frame.data.get("detail")
         if frame.data.get("ok") is True and isinstance(text, str):
-            self._succeed(run, Answer(text=text))
+            self._succeed(run, Answer(text=text[: answers.MAX_TEXT]))
         else:
             self._fail(run, str(detail or "the worker says that it failed, and not why")[: answers.MAX_REASON])
 
@@ -252,7 +255,7 @@ class Link:
         return run
 
     def _foreign(self, frame: Frame, named: object) -> None:
-        logger.info("%s of %s is about %s, no job of its own now", frame.command, self._grant.user, str(named)[:80])
+        logger.info("%s of %s is about %.80r, no job of its own now", frame.command[:80], self._grant.user, named)
 
     # How it ended
 
@@ -341,8 +344,10 @@ class Link:
         """A client has no console that could be told."""
 
     def closed(self, code: int, reason: str) -> None:
+        """Another connection of that name took over. Is it the same process, then this one ended already at its side;
+        are there two, then they would take turns for ever."""
         self._leave(reason)
-        self._hang_up(code, reason)
+        self._hang_up(CLOSE_TAKEN, f"{reason}: already registered")
 
     # Jobs that a client does not stop
 

@@ -18,6 +18,10 @@ REQUEST = "request"
 STATUS = "status"
 """Which of the two messages of a job an echoed object stands for: the person's own, or the one that shows progress."""
 
+DRAWS = "gpu"
+LEAST_TO_DRAW = 8 * 1024
+"""The job type that a client announces only where it has so much video memory (MiB), even if it cannot say how much."""
+
 MAX_NAME = 64
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.@:-]")
 _PROCESS = re.compile(r"(.*)-[0-9]+")
@@ -75,14 +79,11 @@ def parse_registration(arguments: Mapping[str, Any]) -> Registration:
     worker_id = arguments.get("worker_id")
     if not isinstance(worker_id, str) or not worker_id.strip():
         raise WireError("worker_id must be a text")
-    supported = arguments.get("supported_job_types")
-    types = supported if isinstance(supported, dict) else {}
-    hardware = arguments.get("hardware")
-    return Registration(
-        worker_id,
-        frozenset(name for name, offered in types.items() if offered is True),
-        _hardware(hardware if isinstance(hardware, dict) else {}),
-    )
+    types = frozenset(name for name, offered in _part(arguments, "supported_job_types").items() if offered is True)
+    hardware = _hardware(_part(arguments, "hardware"), _part(arguments, "hardware_limits"))
+    if DRAWS in types:
+        hardware.setdefault("gpu_memory_mb", LEAST_TO_DRAW)
+    return Registration(worker_id, types, hardware)
 
 
 def base_of(worker_id: str) -> str:
@@ -150,12 +151,21 @@ def _object(message: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return value
 
 
-def _hardware(told: Mapping[str, Any]) -> dict[str, Any]:
+def _part(arguments: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object among the arguments, empty where there is none."""
+    value = arguments.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _hardware(told: Mapping[str, Any], limits: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {key: told[key][:200] for key in ("gpu", "cpu") if isinstance(told.get(key), str)}
-    for key, source in (("gpu_memory_mb", "video_memory_amount"), ("memory_mb", "memory_amount")):
-        mebibytes = _mebibytes(told.get(source))
-        if mebibytes is not None:
-            found[key] = mebibytes
+    for key, amounts in (
+        ("gpu_memory_mb", (told.get("video_memory_amount"), limits.get("gpu"))),
+        ("memory_mb", (told.get("memory_amount"), limits.get("memory"))),
+    ):
+        known = [mebibytes for mebibytes in map(_mebibytes, amounts) if mebibytes is not None]
+        if known:
+            found[key] = known[0]
     return found
 
 
