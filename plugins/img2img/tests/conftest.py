@@ -11,10 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import tron_plugin_img2img
-import tron_plugin_stable_diffusion
-import tron_plugin_upscale
-from tron_core.plugins import Plugins
 from tron_core.storage import migrations
 from tron_core.testing import RecordingContext
 from tron_core.testing.discord import FakeDiscord, Member, Place, Reply
@@ -30,16 +26,7 @@ from tron_plugin_upscale.executor import UpscaleExecutor
 
 sys.path.append(str(Path(__file__).parent))  # sketching is no test module
 
-from sketching import SketchingEngine
-
-PATIENCE = 40.0
-"""Seconds after which a test stops waiting for an answer."""
-
-PLUGINS = {
-    "img2img": tron_plugin_img2img,
-    "stable-diffusion": tron_plugin_stable_diffusion,
-    "upscale": tron_plugin_upscale,
-}
+from sketching import PATIENCE, PLUGINS, SketchingEngine, plugins_of
 
 
 @dataclass
@@ -124,10 +111,6 @@ async def make_stage(tmp_path: Path, migrated: Path, studio: Studio) -> AsyncIte
     async with AsyncExitStack() as stack:
 
         async def make(*names: str) -> Stage:
-            tron_plugin_stable_diffusion.the_plugin.cache_clear()
-            plugins = Plugins(strict=True)
-            for name in names:
-                plugins.register(name, PLUGINS[name])
             able: dict[str, Executor] = {
                 "img2img": studio.image,
                 "stable-diffusion": studio.text,
@@ -135,7 +118,7 @@ async def make_stage(tmp_path: Path, migrated: Path, studio: Studio) -> AsyncIte
             }
             discord = FakeDiscord()
             executors = [able[name] for name in names if name in able]
-            await stack.enter_async_context(staged(tmp_path, plugins, executors, discord=discord))
+            await stack.enter_async_context(staged(tmp_path, plugins_of(*names), executors, discord=discord))
             return Stage(discord, discord.member("alice"), discord.member("bob"), studio.engine)
 
         yield make

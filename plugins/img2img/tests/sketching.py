@@ -1,4 +1,4 @@
-"""Pictures of one colour, and an engine that paints them and remembers what it was asked."""
+"""Pictures of one colour, an engine that paints them and remembers what it was asked, and the plugins of a hub."""
 
 from __future__ import annotations
 
@@ -8,7 +8,29 @@ from typing import Any
 
 from PIL import Image
 
+import tron_plugin_img2img
+import tron_plugin_stable_diffusion
+import tron_plugin_upscale
+from tron_core.plugins import Plugins
 from tron_plugin_stable_diffusion.engines import Made, OnStep, PictureRequest
+
+PATIENCE = 40.0
+"""Seconds after which a test stops waiting for an answer."""
+
+PLUGINS = {
+    "img2img": tron_plugin_img2img,
+    "stable-diffusion": tron_plugin_stable_diffusion,
+    "upscale": tron_plugin_upscale,
+}
+
+
+def plugins_of(*names: str) -> Plugins:
+    """Those of these names, as a hub that was just started has them."""
+    tron_plugin_stable_diffusion.the_plugin.cache_clear()
+    plugins = Plugins(strict=True)
+    for name in names:
+        plugins.register(name, PLUGINS[name])
+    return plugins
 
 
 def png(size: tuple[int, int] = (64, 64), colour: str = "red") -> bytes:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sketching import png
+from sketching import PATIENCE, plugins_of, png
+
+from tron_core.testing.discord import FakeDiscord
+from tron_core.testing.discord.stage import staged
 
 FOX = png((16, 16))
 
@@ -63,3 +68,24 @@ async def test_without_stable_diffusion_a_request_is_refused_in_words(make_stage
     reply = await stage.say("!img2img", fox=FOX)
     assert "stable-diffusion" in reply.content
     assert not reply.attachments
+
+
+async def test_a_button_from_before_the_plugin_was_removed_says_that_it_is_gone(
+    tmp_path: Path, migrated: Path, studio: Any
+) -> None:
+    shutil.copy(migrated, tmp_path / "tron.db")
+    discord = FakeDiscord()
+    alice = discord.member("alice")
+    async with staged(
+        tmp_path, plugins_of("img2img", "stable-diffusion"), [studio.text, studio.image], discord=discord
+    ):
+        await alice.say("!generate a fox")
+        drawn = await (await discord.general.next_reply()).until(lambda each: "Vary #1" in each.buttons, PATIENCE)
+    async with staged(tmp_path, plugins_of("stable-diffusion"), [studio.text], discord=discord):
+        said = await drawn.click("Vary #1", by=alice)
+        assert said.ephemeral
+        assert "There is no capability 'img2img'" in said.content
+        await drawn.click("New seed", by=alice)
+        again = await discord.general.next_reply(PATIENCE)
+        await again.until(lambda each: "Delete" in each.buttons, PATIENCE)
+        assert "Vary #1" not in again.buttons
