@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,11 +63,29 @@ def test_a_cancelled_job_ends_before_its_last_step_and_the_model_stays_usable(st
     assert stage.draw(model="sdxl", steps=6).files == whole
 
 
-def test_previews_resemble_what_they_become(stage: Any) -> None:
+def test_a_preview_is_handed_over_on_the_way(stage: Any) -> None:
     stage.configure(preview_every=2)
     artifact = stage.draw(steps=4).ctx.artifacts["preview.jpg"]
     assert artifact.role is Role.PREVIEW
-    assert artifact.data.startswith(b"\xff\xd8")
+    assert Image.open(io.BytesIO(artifact.data)).size == (8, 8)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_preview_has_the_colours_that_the_latents_stand_for(models: Path, dtype: str) -> None:
+    from diffusers import AutoencoderKL
+
+    from tron_plugin_stable_diffusion.engines.previews import Previews
+
+    vae = AutoencoderKL.from_pretrained(models / "sd" / "vae", dtype=getattr(torch, dtype))
+    previews = Previews(vae)
+    for strongest in range(3):
+        colour = torch.full((1, 3, 1, 1), -1.0, dtype=vae.dtype)
+        colour[:, strongest] = 1
+        with torch.no_grad():
+            latents = vae.encode(colour.expand(1, 3, 64, 64)).latent_dist.mode() * vae.config.scaling_factor
+        seen = previews.picture(latents).getpixel((4, 4))
+        assert seen.index(max(seen)) == strongest
+    assert vae.dtype == getattr(torch, dtype)
 
 
 def test_guidance_negative_prompt_and_rescale_change_the_picture(draw: Draw) -> None:

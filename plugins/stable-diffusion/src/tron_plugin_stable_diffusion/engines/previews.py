@@ -37,10 +37,12 @@ class Previews:
         """The least-squares map from a latent (and a one) to red, green and blue."""
         colours = torch.tensor(list(itertools.product(_SHADES, repeat=3)))
         dtype = next(self._vae.parameters()).dtype
-        if self._vae.config.force_upcast:  # it overflows in half precision
+        overflows = self._vae.config.force_upcast and dtype != torch.float32
+        if overflows:
             self._vae.to(dtype=torch.float32)
         latents = torch.stack([self._latent(colour) for colour in colours])
-        self._vae.to(dtype=dtype)
+        if overflows:
+            self._vae.to(dtype=dtype)
         with_one = torch.cat([latents, torch.ones_like(latents[:, :1])], dim=-1)
         return torch.linalg.lstsq(with_one, colours).solution
 
