@@ -29,24 +29,26 @@ async def test_the_first_migration_fills_the_catalogue(stage: Any) -> None:
     assert "resolution: 512x512" in shown
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        f"model-add {TURBO}",
-        f"model-approve {SHAPES}",
-        f"model-delete {SHAPES}",
-        f"model-description {SHAPES} mine",
-        f"model-allow {SHAPES}",
-        f"model-defaults {SHAPES} --steps 3",
-        "scheduler-add mine HeunDiscreteScheduler 1 9 mine",
-        "scheduler-delete euler",
-        "scheduler-description euler mine",
-        "scheduler-usage euler mine",
-    ],
-)
-async def test_changes_are_for_administrators(stage: Any, command: str) -> None:
-    assert "This is for administrators" in await stage.answer(f"!{command}")
-    assert "This is for administrators" not in await stage.answer(f"!{command}", by=stage.manager)
+CHANGES = [
+    f"model-add {TURBO}",
+    f"model-approve {SHAPES}",
+    f"model-delete {SHAPES}",
+    f"model-description {SHAPES} mine",
+    f"model-allow {SHAPES}",
+    f"model-defaults {SHAPES} --steps 3",
+    "scheduler-add mine HeunDiscreteScheduler 1 9 mine",
+    "scheduler-delete euler",
+    "scheduler-description euler mine",
+    "scheduler-usage euler mine",
+]
+
+
+async def test_changes_are_for_administrators(make_stage: Any) -> None:
+    stage = await make_stage(huggingface_url="http://127.0.0.1:9")
+    for command in CHANGES:
+        assert "This is for administrators" in await stage.answer(f"!{command}"), command
+    for command in CHANGES:
+        assert "This is for administrators" not in await stage.answer(f"!{command}", by=stage.manager), command
 
 
 async def test_an_added_model_waits_for_approval(make_stage: Any) -> None:
@@ -134,19 +136,19 @@ async def test_a_scheduler_may_be_added_used_described_and_deleted(stage: Any) -
     assert "there is none of that name" in await stage.answer("!generate a fox --scheduler mine")
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("mine", "something is missing; allowed: NAME CLASS FEWEST MOST DESCRIPTION"),
-        ("Mine! HeunDiscreteScheduler 1 9", "that is no name"),
-        ("mine os.system 1 9", "that is no scheduler; allowed: a class of diffusers"),
-        ("mine HeunDiscreteScheduler 9 1", "that is no range; allowed: 1 to 150"),
-        ("mine HeunDiscreteScheduler 1 9 --args nonsense", "that is no JSON object"),
-        ("euler HeunDiscreteScheduler 1 9", "there is one already"),
-    ],
-)
-async def test_a_scheduler_that_cannot_be_is_refused(stage: Any, text: str, said: str) -> None:
-    assert said in await stage.answer(f"!scheduler-add {text}", by=stage.manager)
+WRONG = [
+    ("mine", "something is missing; allowed: NAME CLASS FEWEST MOST DESCRIPTION"),
+    ("Mine! HeunDiscreteScheduler 1 9", "that is no name"),
+    ("mine os.system 1 9", "that is no scheduler; allowed: a class of diffusers"),
+    ("mine HeunDiscreteScheduler 9 1", "that is no range; allowed: 1 to 150"),
+    ("mine HeunDiscreteScheduler 1 9 --args nonsense", "that is no JSON object"),
+    ("euler HeunDiscreteScheduler 1 9", "there is one already"),
+]
+
+
+async def test_a_scheduler_that_cannot_be_is_refused(stage: Any) -> None:
+    for text, said in WRONG:
+        assert said in await stage.answer(f"!scheduler-add {text}", by=stage.manager), text
 
 
 async def test_only_some_servers_may_change_what_holds_for_all(make_stage: Any) -> None:

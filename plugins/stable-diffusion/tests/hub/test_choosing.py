@@ -4,35 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 SHAPES = "tron/shapes"
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
 
-@pytest.mark.parametrize(
-    ("command", "said", "field", "value"),
-    [
-        ("steps 30", "`pictures.steps` is **30**", "steps", 30),
-        ("guidance 5.5", "is **5.5**", "guidance", 5.5),
-        ("guidance_rescale 0.7", "is **0.7**", "guidance_rescale", 0.7),
-        ("seed 42", "is **42**", "seed", 42),
-        ("negative_prompt fog and rain", "fog and rain", "negative_prompt", "fog and rain"),
-        ("settings positive_prompt golden light", "golden light", "positive_prompt", "golden light"),
-        ("settings pictures.count 2", "is **2**", "count", 2),
-        ("style anime", "Your style is **anime** from now on.", "style", "anime"),
-        ("resolution 1024x768", "Your resolution is **1024x768** from now on.", "resolution", "1024x768"),
-        ("resolution 832×1216", "Your resolution is **832x1216** from now on.", "resolution", "832x1216"),
-        ("scheduler DDIM", "Your scheduler is **ddim** from now on.", "scheduler", "ddim"),
-        ("model TRON/shapes", "Your model is **tron/shapes** from now on.", "model", SHAPES),
-    ],
-)
-async def test_what_is_chosen_holds_from_the_next_picture_on(
-    stage: Any, command: str, said: str, field: str, value: Any
-) -> None:
-    assert said in await stage.answer(f"!{command}")
+CHOSEN: list[tuple[str, str, str, Any]] = [
+    ("steps 30", "`pictures.steps` is **30**", "steps", 30),
+    ("guidance 5.5", "is **5.5**", "guidance", 5.5),
+    ("guidance_rescale 0.7", "is **0.7**", "guidance_rescale", 0.7),
+    ("seed 42", "is **42**", "seed", 42),
+    ("negative_prompt fog and rain", "fog and rain", "negative_prompt", "fog and rain"),
+    ("settings positive_prompt golden light", "golden light", "positive_prompt", "golden light"),
+    ("settings pictures.count 2", "is **2**", "count", 2),
+    ("style anime", "Your style is **anime** from now on.", "style", "anime"),
+    ("resolution 1024x768", "Your resolution is **1024x768** from now on.", "resolution", "1024x768"),
+    ("resolution 832×1216", "Your resolution is **832x1216** from now on.", "resolution", "832x1216"),
+    ("scheduler DDIM", "Your scheduler is **ddim** from now on.", "scheduler", "ddim"),
+    ("model TRON/shapes", "Your model is **tron/shapes** from now on.", "model", SHAPES),
+]
+
+
+async def test_what_is_chosen_holds_from_the_next_picture_on(stage: Any) -> None:
+    for command, said, _, _ in CHOSEN:
+        assert said in await stage.answer(f"!{command}"), command
     await stage.say("!generate a fox")
-    assert getattr(stage.drawn, field) == value
+    expected = {field: value for _, _, field, value in CHOSEN}
+    assert {field: getattr(stage.drawn, field) for field in expected} == expected
 
 
 async def test_a_seed_may_be_random_again(stage: Any) -> None:
@@ -43,38 +40,38 @@ async def test_a_seed_may_be_random_again(stage: Any) -> None:
     assert 42 not in {params.seed for params in stage.painter.asked}
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("steps 500", "a whole number from 1 to 150"),
-        ("guidance 31", "a number from 0 to 30"),
-        ("resolution 1000x1001", "1001 is not allowed; allowed: WIDTHxHEIGHT"),
-        ("resolution big", "it is no size; allowed: WIDTHxHEIGHT"),
-        ("settings resolution 1000x1001", "1001 is not allowed"),
-        ("style bogus", "there is none of that name; allowed: base, enhance"),
-        ("scheduler bogus", "there is none; allowed: ddim"),
-        ("model nobody/has-it", "there is no such model; allowed: "),
-    ],
-)
-async def test_what_is_not_allowed_is_not_saved(stage: Any, command: str, said: str) -> None:
-    assert said in await stage.answer(f"!{command}")
+WRONG = [
+    ("steps 500", "a whole number from 1 to 150"),
+    ("guidance 31", "a number from 0 to 30"),
+    ("resolution 1000x1001", "1001 is not allowed; allowed: WIDTHxHEIGHT"),
+    ("resolution big", "it is no size; allowed: WIDTHxHEIGHT"),
+    ("settings resolution 1000x1001", "1001 is not allowed"),
+    ("style bogus", "there is none of that name; allowed: base, enhance"),
+    ("scheduler bogus", "there is none; allowed: ddim"),
+    ("model nobody/has-it", "there is no such model; allowed: "),
+]
+
+
+async def test_what_is_not_allowed_is_not_saved(stage: Any) -> None:
+    for command, said in WRONG:
+        assert said in await stage.answer(f"!{command}"), command
     await stage.say("!generate a fox")
     assert (stage.drawn.steps, stage.drawn.resolution, stage.drawn.style) == (20, None, None)
 
 
-@pytest.mark.parametrize(
-    ("command", "said"),
-    [
-        ("style", "Your style is the usual one."),
-        ("resolution", "Landscape: 1984x512"),
-        ("scheduler", "Your scheduler is the usual one."),
-        ("model", "Your model is the usual one.\nThat is tron/shapes now."),
-        ("styles", "pixel-art"),
-        ("steps", "`pictures.steps`"),
-    ],
-)
-async def test_without_a_value_the_present_one_is_told(stage: Any, command: str, said: str) -> None:
-    assert said in await stage.answer(f"!{command}")
+ASKED = [
+    ("style", "Your style is the usual one."),
+    ("resolution", "Landscape: 1984x512"),
+    ("scheduler", "Your scheduler is the usual one."),
+    ("model", "Your model is the usual one.\nThat is tron/shapes now."),
+    ("styles", "pixel-art"),
+    ("steps", "`pictures.steps`"),
+]
+
+
+async def test_without_a_value_the_present_one_is_told(stage: Any) -> None:
+    for command, said in ASKED:
+        assert said in await stage.answer(f"!{command}"), command
 
 
 async def test_the_present_choice_is_marked_and_may_be_undone(stage: Any) -> None:

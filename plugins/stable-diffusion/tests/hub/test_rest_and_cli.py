@@ -73,20 +73,20 @@ async def test_everybody_may_read_the_catalogue(alice: httpx.AsyncClient) -> Non
     assert (missing.status_code, missing.json()["code"]) == (422, "unknown_model")
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("POST", "/models", {"name": "a/b"}),
-        ("PATCH", f"/models/{SHAPES}", {"approved": False}),
-        ("DELETE", f"/models/{SHAPES}", None),
-        ("PUT", f"/guilds/{GUILD}/models/{SHAPES}", None),
-        ("POST", "/schedulers", {"name": "x", "class_name": "HeunDiscreteScheduler"}),
-        ("DELETE", "/schedulers/euler", None),
-    ],
-)
-async def test_changes_need_an_administrator(alice: httpx.AsyncClient, method: str, path: str, body: Any) -> None:
-    refused = await alice.request(method, f"{CATALOGUE}{path}", json=body)
-    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+CHANGES: list[tuple[str, str, Any]] = [
+    ("POST", "/models", {"name": "a/b"}),
+    ("PATCH", f"/models/{SHAPES}", {"approved": False}),
+    ("DELETE", f"/models/{SHAPES}", None),
+    ("PUT", f"/guilds/{GUILD}/models/{SHAPES}", None),
+    ("POST", "/schedulers", {"name": "x", "class_name": "HeunDiscreteScheduler"}),
+    ("DELETE", "/schedulers/euler", None),
+]
+
+
+async def test_changes_need_an_administrator(alice: httpx.AsyncClient) -> None:
+    for method, path, body in CHANGES:
+        refused = await alice.request(method, f"{CATALOGUE}{path}", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "forbidden"), path
 
 
 async def test_an_administrator_changes_the_catalogue(admin: httpx.AsyncClient) -> None:
