@@ -261,7 +261,8 @@ class Link:
 
     def _succeed(self, run: Run, answer: Answer) -> None:
         self._recall(run)
-        if self._session is None or run.kind is None:
+        # It may have been cancelled while its files were looked up.
+        if self._session is None or run.kind is None or run.state is not State.ACTIVE:
             return
         try:
             output = run.kind.to_output(run.assignment.params, answer)
