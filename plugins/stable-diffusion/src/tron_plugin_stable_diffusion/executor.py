@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tron_core.worker import ExecutionContext, Executor, hookimpl
@@ -30,6 +30,10 @@ class PictureExecutor(Executor):
     def loaded(self) -> Sequence[str]:
         """Those in memory, whichever executor of this process loaded them."""
         return self.studio.loaded()
+
+    def choices(self) -> Mapping[str, Sequence[str]]:
+        """Any model of this worker may refine; a job that wants another as ``refiner`` goes to another worker."""
+        return {"refiner": self.studio.models()}
 
     @property
     def studio(self) -> Studio:
