@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -99,7 +100,10 @@ def test_help_needs_none_of_the_larger_libraries() -> None:
         "try: app(['--help'])\nexcept SystemExit: pass\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
-    output = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout
+    without = {**os.environ, "TRON_PLUGINS": "none-that-is-installed"}
+    output = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, env=without
+    ).stdout
     assert "Usage" in output
     assert not {"pydantic", "rich", "httpx", "sqlalchemy", "asyncio"} & set(output.splitlines()[-1].split())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -65,7 +66,13 @@ class Program(TyperGroup):
 
 
 def _plugins_may_have_commands() -> bool:
-    return any(_mentions(plugin.module, "tron_register_cli") for plugin in entry_points(group="tron.plugins"))
+    """Of those that TRON_PLUGINS lets in; ``plugins.discovery`` says the same, and imports the larger libraries."""
+    wanted = {name.strip() for name in os.environ.get("TRON_PLUGINS", "").split(",") if name.strip()}
+    return any(
+        _mentions(plugin.module, "tron_register_cli")
+        for plugin in entry_points(group="tron.plugins")
+        if not wanted or plugin.name in wanted
+    )
 
 
 def _mentions(module: str, word: str) -> bool:
