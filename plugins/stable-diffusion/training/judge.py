@@ -12,7 +12,7 @@ from tron_plugin_stable_diffusion.vocabulary import KINDS, Caption, Shape
 
 LEAST_PIXELS: Final = 60
 """Smaller spots are not shapes; the smallest triangle that is ever drawn has 200."""
-LEAST_OVERLAP: Final = 0.82
+LEAST_OVERLAP: Final = 0.72
 """Of a spot and the ideal shape in its bounding box, intersection over union; below it the spot is no known shape."""
 SIZE_LIMIT: Final = (EXTENTS["small"][1] + EXTENTS["large"][0]) / 2
 FAR_COLOUR: Final = 90.0

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from diffusers import AutoencoderTiny, DDIMScheduler, UNet2DConditionModel
 from tokenizers import Tokenizer, normalizers, pre_tokenizers, processors
 from tokenizers.models import WordLevel
@@ -51,7 +52,11 @@ def text_encoder() -> CLIPTextModel:
         projection_dim=WIDTH,
         attn_implementation="eager",
     )
-    return CLIPTextModel(config)
+    encoder = CLIPTextModel(config)
+    # CLIP's own start is 0.02, from which opposites ("left", "right") hardly move apart: nothing can be drawn from their
+    # difference before the U-Net knows places, and they become one word.
+    torch.nn.init.normal_(encoder.get_input_embeddings().weight, std=0.3)
+    return encoder
 
 
 def autoencoder() -> AutoencoderTiny:

@@ -28,6 +28,7 @@ LATENT_NOISE: Final = 0.1
 """Added before decoding, so that the decoder forgives what the diffusion model leaves inexact."""
 DROPPED_CAPTIONS: Final = 0.1
 """Share of captions that are emptied, so that the model also learns what guidance leads away from."""
+COMPASS_WEIGHT: Final = 1.0
 LOOSE_CAPTIONS: Final = 0.2
 """Share of captions that lose an article or gain an unknown word, so that neither confuses the model."""
 
@@ -116,7 +117,10 @@ def train_diffusion(folder: Path, steps: int, batch: int, pictures: int, resume:
     unet.set_attn_processor(AttnProcessor())  # plain matrix products, which bfloat16 speeds up most
     trained = torch.nn.ModuleList((unet, text_encoder))
     average = Average(trained)
-    optimizer = torch.optim.AdamW(trained.parameters(), lr=0, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+    compass = Compass(unet)
+    optimizer = torch.optim.AdamW(
+        [*trained.parameters(), *compass.parameters()], lr=0, betas=(0.9, 0.99), weight_decay=0.01, fused=True
+    )
     log = Log("diffusion", steps)
     for step, (latents, tokens) in zip(range(steps), data.batches(rng, batch), strict=False):
         _set_rate(optimizer, step, steps, 1e-3)
@@ -126,17 +130,17 @@ def train_diffusion(folder: Path, steps: int, batch: int, pictures: int, resume:
         with torch.autocast("cpu", dtype=torch.bfloat16):
             text = text_encoder(tokens)[0]
             guess = unet(scheduler.add_noise(latents, noise, times), times, text, return_dict=False)[0]
-        loss = functional.mse_loss(guess.float(), target)
-        _descend(optimizer, loss, trained)
+        loss, lost = functional.mse_loss(guess.float(), target), compass.loss(directions_of(tokens))
+        _descend(optimizer, loss + COMPASS_WEIGHT * lost, trained)
         average.add(step)
-        log.add(step, loss=loss)
+        log.add(step, loss=loss, lost=lost)
         if step % 500 == 499 or step == steps - 1:
             save_pipeline(folder, vae, *average.model)
 
 
 def _random_times(count: int, steps: int) -> torch.Tensor:
     """Rather late than early: what is drawn where is decided while there is much noise."""
-    return (torch.rand(count) ** 0.75 * steps).long()
+    return (torch.rand(count) ** 0.6 * steps).long()
 
 
 def save_pipeline(folder: Path, vae: Any, unet: Any, text_encoder: Any) -> None:
@@ -206,6 +210,52 @@ def pad(ids: list[int]) -> list[int]:
 def as_tensor(pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> torch.Tensor:
     """RGB bytes to the range -1 to 1, channels first by name and last in memory."""
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Compass(torch.nn.Module):
+    """Makes the U-Net's features tell where in the picture they are, and how far that is in the caption's direction.
+
+    Used in training only. Without it, the model learns everything else long before it tells left from right and up
+    from down: it has no embedding of positions (only the padding at the edges tells them apart), and what a direction
+    means is the product of a position and a word, towards which no first step of gradient descent leads.
+    """
+
+    def __init__(self, unet: UNet2DConditionModel) -> None:
+        super().__init__()
+        self._seen: list[torch.Tensor] = []
+        down = unet.down_blocks[-1]
+        parts = (down.resnets[-1], down.attentions[-1], unet.mid_block, unet.up_blocks[0].attentions[-1])
+        # Each tells row, column and distance; but the first, which no word has reached yet, only the place.
+        self._heads = torch.nn.ModuleList(
+            torch.nn.Conv2d(unet.config.block_out_channels[-1], 2 if index == 0 else 3, 1)
+            for index in range(len(parts))
+        )
+        for part in parts:
+            part.register_forward_hook(self._keep)
+
+    def _keep(self, module: torch.nn.Module, inputs: Any, features: Any) -> None:
+        self._seen.append(features[0] if isinstance(features, tuple) else features)
+
+    def loss(self, directions: torch.Tensor) -> torch.Tensor:
+        """How far off what can be read from the features of the last pass is; `directions` are of (row, column)."""
+        losses = []
+        for head, features in zip(self._heads, self._seen, strict=True):
+            rows, columns = (torch.linspace(-1, 1, length) for length in features.shape[2:])
+            places = torch.stack(torch.meshgrid(rows, columns, indexing="ij")).expand(len(features), -1, -1, -1)
+            distances = (places * directions[:, :, None, None]).sum(dim=1, keepdim=True)
+            told = head(features.float())
+            losses.append(functional.mse_loss(told, torch.cat((places, distances), dim=1)[:, : told.shape[1]]))
+        self._seen.clear()
+        return torch.stack(losses).mean()
+
+
+def directions_of(tokens: torch.Tensor) -> torch.Tensor:
+    """For each caption in which direction, as (row, column), its only or its first shape lies; zero where unsaid."""
+
+    def said(*words: str) -> torch.Tensor:
+        return torch.isin(tokens, torch.tensor([models.IDS[word] for word in words])).any(dim=1).float()
+
+    return torch.stack((said("below", "bottom") - said("above", "top"), said("right") - said("left")), dim=1)
 
 
 class Average:
