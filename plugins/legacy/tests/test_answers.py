@@ -62,8 +62,3 @@ def test_an_answer_stands_behind_mention_and_prompt(text: str, prompt: str, answ
 
 def test_an_answer_is_bounded() -> None:
     assert len(answers.answer("<@1>: `Why?`" + "x" * 1_000_000, "Why?")) == answers.MAX_TEXT
-
-
-def test_want_of_memory_is_known() -> None:
-    assert answers.is_out_of_memory("torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB")
-    assert not answers.is_out_of_memory("no such voice")

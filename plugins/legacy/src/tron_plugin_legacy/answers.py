@@ -37,11 +37,6 @@ def failure(text: str) -> str | None:
     return " ".join(reason.split())[:MAX_REASON] or "the worker says that it failed, and not why"
 
 
-def is_out_of_memory(reason: str) -> bool:
-    """Whether more memory would have helped."""
-    return "out of memory" in reason.lower()
-
-
 def fraction(text: str) -> float | None:
     """How far a job is, by the bar that stands in back-ticks; None where the text shows none."""
     found = _PERCENT.search(text) if "`" in text else None

@@ -278,9 +278,7 @@ class Link:
         if self._session is None:
             return
         run.state = State.TOLD
-        memory = answers.is_out_of_memory(reason)
-        kind = tron.ErrorKind.OUT_OF_MEMORY if memory else tron.ErrorKind.INTERNAL
-        self._session.failed(*run.held, kind, reason, retryable=True)
+        self._session.failed(*run.held, tron.ErrorKind.INTERNAL, reason, retryable=True)
 
     def _keys(self, run: Run) -> Mapping[str, Any] | None:
         registration = None if self._process is None else self._process.registration
