@@ -53,8 +53,8 @@ def text_encoder() -> CLIPTextModel:
         attn_implementation="eager",
     )
     encoder = CLIPTextModel(config)
-    # CLIP's own start is 0.02, from which opposites ("left", "right") hardly move apart: nothing can be drawn from their
-    # difference before the U-Net knows places, and they become one word.
+    # CLIP's own start is 0.02, from which opposites ("left", "right") hardly move apart: nothing can be drawn from
+    # their difference before the U-Net knows places, and they become one word.
     torch.nn.init.normal_(encoder.get_input_embeddings().weight, std=0.3)
     return encoder
 

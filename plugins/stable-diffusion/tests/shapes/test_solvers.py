@@ -89,10 +89,11 @@ def test_what_the_configuration_may_not_say_is_named(field: str) -> None:
 
 
 def test_a_method_that_is_not_here_is_stood_in_for() -> None:
-    assert nearest_class("EulerDiscreteScheduler") == "EulerDiscreteScheduler"
-    assert nearest_class("UniPCMultistepScheduler") == SECOND_ORDER
-    assert nearest_class("DDPMScheduler") == ANCESTRAL
-    assert nearest_class("SomeNewScheduler") == "DDIMScheduler"
+    assert nearest_class("EulerDiscreteScheduler", {}) == "EulerDiscreteScheduler"
+    assert nearest_class("UniPCMultistepScheduler", {"solver_order": 2}) == SECOND_ORDER
+    assert nearest_class("DDPMScheduler", {}) == ANCESTRAL
+    assert nearest_class("SomeNewScheduler", {}) == "DDIMScheduler"
+    assert nearest_class(SECOND_ORDER, {"algorithm_type": "sde-dpmsolver++"}) == ANCESTRAL
 
 
 @pytest.mark.workers

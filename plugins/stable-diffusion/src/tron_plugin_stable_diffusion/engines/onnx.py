@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from tron_core.worker import ExecutorError
-from tron_plugin_stable_diffusion.engines import EngineSettings, Made, OnStep, PictureRequest, solvers
+from tron_plugin_stable_diffusion.engines import EngineSettings, Made, OnStep, PictureRequest, SchedulerConfig, solvers
 from tron_plugin_stable_diffusion.engines.graphs import Graphs
 from tron_plugin_stable_diffusion.engines.solvers import Array, Schedule
 from tron_plugin_stable_diffusion.vocabulary import Reading, read
@@ -26,6 +26,9 @@ LIBRARIES: Final = ("onnxruntime", "numpy", "pillow")
 
 _SPACED_BY: Final = ("timestep_spacing", "steps_offset")
 """What of a scheduler's configuration is taken over; how the model was trained is not a choice."""
+
+_NOISE_LEVELS: Final = ("use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas")
+"""Ways of placing the steps that do not go with a model that begins in pure noise: most would be spent there."""
 
 
 class OnnxEngine:
@@ -46,8 +49,8 @@ class OnnxEngine:
         if request.loras:
             raise ExecutorError(f"loras: the model {self.name} takes none", "invalid")
         prompt, negative = read(request.prompt), read(request.negative_prompt)
-        wanted = request.scheduler.class_name if request.scheduler else str(self._graphs.scheduler["_class_name"])
-        class_name = solvers.nearest_class(wanted)
+        scheduler = request.scheduler or SchedulerConfig(str(self._graphs.scheduler["_class_name"]))
+        class_name = solvers.nearest_class(scheduler.class_name, scheduler.args)
         painter = _Painter(self._graphs, request, class_name, step, prompt, negative)
         pictures = [painter.paint(number) for number in range(len(request.seeds))]
         facts: dict[str, Any] = {
@@ -59,7 +62,7 @@ class OnnxEngine:
             "understood": list(prompt.understood),
             "ignored": list(prompt.ignored),
         }
-        notes = _notes(request, self.native, prompt, wanted, class_name)
+        notes = _notes(request, self.native, prompt, scheduler, class_name)
         return Made(pictures, {**facts, "notes": notes} if notes else facts)
 
     def close(self) -> None:
@@ -68,7 +71,7 @@ class OnnxEngine:
 
 
 def _notes(
-    request: PictureRequest, native: tuple[int, int], prompt: Reading, wanted: str, class_name: str
+    request: PictureRequest, native: tuple[int, int], prompt: Reading, scheduler: SchedulerConfig, class_name: str
 ) -> list[str]:
     """What a person should know who did not get quite what was asked for."""
     notes = []
@@ -76,9 +79,9 @@ def _notes(
         notes.append("No word of the prompt is in the model's vocabulary, so it drew what it liked.")
     if (request.width, request.height) != native:
         notes.append(f"Drawn at {native[0]}x{native[1]}, the model's only size, and resized.")
-    if class_name != wanted:
-        notes.append(f"{wanted} is not available for this model; {class_name} stood in for it.")
-    left_out = sorted(set(request.scheduler.args) - set(_SPACED_BY)) if request.scheduler else []
+    if class_name != scheduler.class_name:
+        notes.append(f"{scheduler.class_name} is not available for this model; {class_name} stood in for it.")
+    left_out = [name for name in _NOISE_LEVELS if scheduler.args.get(name)]
     if left_out:
         notes.append(f"Left out of the scheduler's configuration: {', '.join(left_out)}.")
     return notes

@@ -47,8 +47,10 @@ class Solver(Protocol):
         """The latents of step `index` + 1, from those of `index` and what the model takes the picture to be."""
 
 
-def nearest_class(class_name: str) -> str:
-    """The method that stands in for `class_name`; itself where it is here."""
+def nearest_class(class_name: str, args: Mapping[str, Any]) -> str:
+    """The method that stands in for `class_name` with the configuration `args`; itself where it is here."""
+    if str(args.get("algorithm_type", "")).startswith("sde"):
+        return ANCESTRAL
     if class_name in (*FIRST_ORDER, ANCESTRAL, SECOND_ORDER):
         return class_name
     return NEAREST.get(class_name, FIRST_ORDER[0])
