@@ -15,8 +15,8 @@ MIB = 1024 * 1024
 
 INDEX = "model_index.json"
 
-_WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "Processor", "ProcessorFast", "FeatureExtractor")
-"""How the names of the classes end that are configuration alone."""
+_WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "Fast", "Backend", "Pil", "Processor", "FeatureExtractor")
+"""How the names of the classes end that are configuration alone: tokenizers and processors have many names."""
 
 _PLAIN = re.compile(r"[\w-]+\.(safetensors|bin)")
 _VARIANT = re.compile(r"[\w-]+\.(?P<variant>\w+)\.(safetensors|bin)")

@@ -48,6 +48,15 @@ def test_a_complete_folder_has_no_problem(model: Path) -> None:
     assert folders.problem(model) is None
 
 
+@pytest.mark.parametrize(
+    "kind",
+    ["CLIPTokenizerFast", "TokenizersBackend", "CLIPImageProcessor", "CLIPImageProcessorPil", "CLIPFeatureExtractor"],
+)
+def test_a_tokenizer_or_processor_of_any_name_needs_no_weights(model: Path, kind: str) -> None:
+    (model / "model_index.json").write_text(json.dumps({**INDEX, "tokenizer": ["transformers", kind]}))
+    assert folders.problem(model) is None
+
+
 @pytest.mark.parametrize("part", ["unet", "tokenizer"])
 def test_a_part_that_is_not_there_is_named(model: Path, part: str) -> None:
     (model / part).rename(model.parent / part)
