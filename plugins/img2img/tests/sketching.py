@@ -27,7 +27,7 @@ PLUGINS = {
 def plugins_of(*names: str) -> Plugins:
     """Those of these names, as a hub that was just started has them."""
     tron_plugin_stable_diffusion.the_plugin.cache_clear()
-    plugins = Plugins(strict=True)
+    plugins = Plugins({"stable-diffusion": {"default_model": "sketch"}}, strict=True)
     for name in names:
         plugins.register(name, PLUGINS[name])
     return plugins
