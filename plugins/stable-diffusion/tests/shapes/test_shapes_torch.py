@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tron_plugin_stable_diffusion.engines import Made
-from tron_plugin_stable_diffusion.sources import SHAPES_FOLDER
+from tron_plugin_stable_diffusion.engines import EngineSettings, Made, PictureRequest, Preview
+from tron_plugin_stable_diffusion.sources import SHAPES, SHAPES_FOLDER
+
+GUIDANCE = 3.0
 
 Generate = Callable[..., Made]
+Look = Callable[[Image.Image], list[tuple[str | None, str]]]
 
 pytestmark = pytest.mark.workers
 
@@ -25,8 +28,25 @@ def test_torch_and_onnx_runtime_make_the_same_picture_of_the_same_noise(generate
     pipeline.set_progress_bar_config(disable=True)
     noise = np.random.Generator(np.random.Philox(7)).standard_normal((1, 4, 12, 12), dtype=np.float32)
     prompt = "a red circle above a blue square"
-    theirs: Any = pipeline(prompt, num_inference_steps=20, guidance_scale=3.0, latents=torch.from_numpy(noise)).images[
-        0
-    ]
-    ours: Image.Image = generate(prompt, seeds=(7,)).images[0]
+    theirs: Any = pipeline(
+        prompt, num_inference_steps=20, guidance_scale=GUIDANCE, latents=torch.from_numpy(noise)
+    ).images[0]
+    ours: Image.Image = generate(prompt, guidance=GUIDANCE, seeds=(7,)).images[0]
     assert np.abs(np.asarray(ours, dtype=float) - np.asarray(theirs, dtype=float)).mean() < 1.0
+
+
+def test_the_engine_on_torch_draws_it_with_previews(look: Look) -> None:
+    pytest.importorskip("torch")
+    from tron_plugin_stable_diffusion.engines.diffusers import DiffusersEngine
+
+    previews: list[Image.Image] = []
+
+    def step(done: int, steps: int, preview: Preview | None) -> None:
+        if preview:
+            previews.append(preview())
+
+    engine = DiffusersEngine(SHAPES, str(SHAPES_FOLDER), EngineSettings(device="cpu"))
+    prompt = "a red circle above a blue square"
+    made = engine.generate(PictureRequest(prompt, "", 20, GUIDANCE, 0.0, (1,), *engine.native), step)
+    assert look(made.images[0]) == [("circle", "red"), ("square", "blue"), ("background", "light")]
+    assert len(previews) == 20

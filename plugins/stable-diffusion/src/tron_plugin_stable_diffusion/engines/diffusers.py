@@ -84,7 +84,7 @@ class DiffusersEngine:
         self.native = self._native()
         vae = getattr(self._pipeline, "vae", None)
         # While the VAE waits in the machine's memory, to ask it would push the UNet out of the GPU's.
-        can_show = isinstance(vae, diffusers.AutoencoderKL) and not self._offloaded
+        can_show = isinstance(vae, diffusers.AutoencoderKL | diffusers.AutoencoderTiny) and not self._offloaded
         self._previews = Previews(vae) if can_show else None
 
     def generate(self, request: PictureRequest, step: OnStep) -> Made:

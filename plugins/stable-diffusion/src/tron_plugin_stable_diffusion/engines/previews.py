@@ -18,7 +18,7 @@ _SHADES = (-1.0, 0.0, 1.0)
 
 
 class Previews:
-    """Makes previews with a VAE (an AutoencoderKL of diffusers); fits the map at the first one."""
+    """Makes previews with a VAE (an AutoencoderKL or AutoencoderTiny of diffusers); fits the map at the first one."""
 
     def __init__(self, vae: Any) -> None:
         self._vae = vae
@@ -50,7 +50,9 @@ class Previews:
     def _latent(self, colour: Any) -> Any:
         parameter = next(self._vae.parameters())
         plain = colour.to(parameter.device, parameter.dtype).view(1, 3, 1, 1).expand(1, 3, _PLAIN_SIDE, _PLAIN_SIDE)
-        made = self._vae.encode(plain).latent_dist.mode()[0]
+        encoded = self._vae.encode(plain)
+        # An AutoencoderTiny gives latents, every other VAE what they are distributed like.
+        made = (encoded.latents if hasattr(encoded, "latents") else encoded.latent_dist.mode())[0]
         shift = getattr(self._vae.config, "shift_factor", None) or 0.0
         middle = made[:, made.shape[1] // 2, made.shape[2] // 2].float().cpu()
         return (middle - shift) * self._vae.config.scaling_factor
