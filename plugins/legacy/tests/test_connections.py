@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import Stage, until
+from legacy_stage import Stage, until
 from old_client import png
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus

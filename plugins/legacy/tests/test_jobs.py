@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import Stage, until
+from legacy_stage import Stage, until
 
 from tron_core.job import JobState, Outcome
 

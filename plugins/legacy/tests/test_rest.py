@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import AsyncIterator
@@ -10,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Stage, until
+from legacy_stage import Stage, until
 from old_client import OldClient, png, wav
+from PIL import Image
 
 from tron_core.auth.principal import Scope
 from tron_core.job import JobState
@@ -142,7 +144,7 @@ def picture(data: bytes | None = None, part: str = "image") -> Any:
 
 async def test_a_query_of_40_kibibytes_arrives(busy: tuple[OldClient, str], rest: httpx.AsyncClient) -> None:
     client, _ = busy
-    query = {"user_config": json.dumps({"prompt": "ü" * 6000}), "seed": "7"}
+    query = {"user_config": json.dumps({"prompt": "ü" * 6000})}
     request = rest.build_request("POST", "/upload_image", params=query, headers=bearer(client), files=picture())
     assert len(request.url.raw_path) > 36 * 1024
     answer = await rest.send(request)
@@ -150,6 +152,18 @@ async def test_a_query_of_40_kibibytes_arrives(busy: tuple[OldClient, str], rest
     got = await rest.get(answer.json()["image_url"])
     assert got.content == png()
     assert answer.json()["image_url"].startswith("http://127.0.0.1:")
+
+
+async def test_what_a_client_says_of_a_picture_stands_in_it(
+    busy: tuple[OldClient, str], rest: httpx.AsyncClient
+) -> None:
+    query = {"parameters": "a cät\nSteps: 30", "seed": "7", "original_user": "ann", "user_config": "{}"}
+    answer = await rest.post("/upload_image", params=query, headers=bearer(busy[0]), files=picture())
+    file = (await rest.get(answer.json()["image_url"])).content
+    with Image.open(io.BytesIO(file)) as image:
+        image.load()
+        assert image.size == (1, 1)
+        assert image.info == {"parameters": "a cät\nSteps: 30", "seed": "7"}
 
 
 @pytest.mark.parametrize(
