@@ -204,7 +204,7 @@ class DefaultsOfModel(_OfModel):
 
     name = "picture-model-defaults"
     command = tron.Command(
-        "model-defaults", summary="Set a model's defaults", example="tron/shapes --steps 20 --resolution 128x128"
+        "model-defaults", summary="Set a model's defaults", example="tron/shapes --steps 20 --guidance 3"
     )
     params = DefaultsParams
     for_administrators = True
