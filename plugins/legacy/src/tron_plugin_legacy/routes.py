@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 
 import tron_core as tron
 from tron_plugin_legacy.fleet import Fleet
+from tron_plugin_legacy.png import with_texts
 from tron_plugin_legacy.protocol import LegacyProtocol
 from tron_plugin_legacy.tarpit import Tarpit
 from tron_plugin_legacy.uploads import NoSuchJob, Uploads, WrongKind, url_of
@@ -29,6 +30,8 @@ NOT_STORED = {"Cache-Control": "no-store"}
 METADATA = frozenset({"seed", "sampler", "guidance_scaling", "model_hash", "last_modified"})
 """What is kept of what a client says of a picture; the rest it was told by the hub."""
 MAX_VALUE = 200
+WRITTEN = ("parameters", "prompt", "sampler", "seed")
+"""What of it is written into the picture, for whoever draws it again; who asked is not."""
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +119,9 @@ class Rest:
                 file = form.get(part)
                 if not isinstance(file, UploadFile):
                     return _error(400, f"The form needs a file {part!r}")
-                upload = await self._uploads.put(run, name, _chunks(file), kinds=kinds, metadata=metadata)
+                texts = {each: request.query_params[each] for each in WRITTEN if each in request.query_params}
+                data = with_texts(_chunks(file), texts)
+                upload = await self._uploads.put(run, name, data, kinds=kinds, metadata=metadata)
         except NoSuchJob as error:
             return _error(409, f"This file belongs to no job: {error}")
         except WrongKind as error:
