@@ -63,10 +63,17 @@ def colours_in(pixels: np.ndarray[Any, Any]) -> set[str]:
     }
 
 
+def height_of(name: str, pixels: np.ndarray[Any, Any]) -> float:
+    """The row in the middle of a colour, from the top."""
+    return float(np.argwhere(np.abs(pixels - np.array(COLOURS[name])).sum(axis=-1) < NEAR)[:, 0].mean())
+
+
 def test_the_example_becomes_what_the_prompt_says(drawer: Drawer) -> None:
     demo = Img2Img(api.service()).demo()
     assert colours_in(np.asarray(Image.open(EXAMPLE).convert("RGB")).astype(int)) == {"red", "blue"}
-    assert colours_in(drawer.draw(**demo.params)) == {"green", "yellow"}
+    pixels = drawer.draw(**demo.params)
+    assert colours_in(pixels) == {"green", "yellow"}
+    assert height_of("green", pixels) < height_of("yellow", pixels)
     assert drawer.output["ignored"] == []
     assert drawer.output["width"] == drawer.output["height"]
 

@@ -26,6 +26,6 @@ class Img2Img(Drawing):
     params = Img2ImgParams
 
     def demo(self) -> tron.Demo:
-        """With the small model that ships with stable-diffusion: other colours, where the shapes were."""
+        """With the small model that ships with stable-diffusion: the example in other colours."""
         prompt = "a green circle above a yellow square"
-        return tron.Demo({"prompt": prompt, "model": "tron/shapes", "strength": 0.7, "seed": 7}, {"image": EXAMPLE})
+        return tron.Demo({"prompt": prompt, "model": "tron/shapes", "strength": 0.9, "seed": 7}, {"image": EXAMPLE})
