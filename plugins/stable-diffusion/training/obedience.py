@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--guidance", type=float, default=5.0)
     parser.add_argument("--scheduler", help="class of diffusers; default: the model's own")
     parser.add_argument("--sheet", type=Path, help="write the pictures into this file as well, those at fault first")
     options = parser.parse_args()

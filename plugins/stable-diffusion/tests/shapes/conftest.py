@@ -40,7 +40,7 @@ def request_of(prompt: str, **changes: Any) -> PictureRequest:
     given: dict[str, Any] = {
         "negative_prompt": "",
         "steps": 20,
-        "guidance": 3.0,
+        "guidance": 5.0,
         "guidance_rescale": 0.0,
         "seeds": (1,),
         "width": 96,

@@ -12,7 +12,7 @@ from PIL import Image
 from tron_plugin_stable_diffusion.engines import EngineSettings, Made, PictureRequest, Preview
 from tron_plugin_stable_diffusion.sources import SHAPES, SHAPES_FOLDER
 
-GUIDANCE = 3.0
+GUIDANCE = 5.0
 
 Generate = Callable[..., Made]
 Look = Callable[[Image.Image], list[tuple[str | None, str]]]
