@@ -19,7 +19,7 @@ def remember_worker(
     protocol: str,
     software: str,
     hardware: Mapping[str, Any],
-    grace: float | None,
+    grace: float | None = None,
     now: float,
 ) -> None:
     """Note that a worker was seen; ``grace`` is what its protocol says instead of ``scheduling.resume_grace``."""
