@@ -93,7 +93,7 @@ async def test_the_settings_of_a_picture_may_be_taken_over_but_not_its_seed(stag
     await stage.drew(2)
     assert stage.drawn.prompt == "an owl"
     drawn = stage.drawn
-    assert (drawn.steps, drawn.style, drawn.model, drawn.guidance) == (9, "anime", SHAPES, 3.0)
+    assert (drawn.steps, drawn.style, drawn.model, drawn.guidance) == (9, "anime", SHAPES, 5.0)
     assert drawn.seed != 5
 
 

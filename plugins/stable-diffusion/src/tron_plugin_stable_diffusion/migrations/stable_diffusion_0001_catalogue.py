@@ -37,7 +37,7 @@ MODELS = [
     {
         "name": "tron/shapes",
         "description": "Circles, squares and triangles where you say: ships with TRON and runs on any CPU",
-        "kind": "base", "preference": 90, "steps": 20, "guidance": 3.0, "gpu_memory_mb": 0,
+        "kind": "base", "preference": 90, "steps": 20, "guidance": 5.0, "gpu_memory_mb": 0,
     },
 ]  # fmt: skip
 
