@@ -43,7 +43,8 @@ class Several(Say):
         for number in (1, 2):
             target = own.target and own.target.beside()
             text = {"text": f"{params.text} {number}"}
-            await self.app.submit(tron.JobRequest("say", text, own.requester, target, parent=own.id))
+            request = tron.JobRequest("say", text, own.requester, target, guild=own.guild, parent=own.id)
+            await self.app.submit(request)
         return {"text": "They are on the way."}
 
 
@@ -97,6 +98,15 @@ async def test_jobs_beside_a_job_have_messages_of_their_own(alice: Member, gener
         await reply.until(lambda each: "Again" in each.buttons)
         assert reply.answers == asked.id
     assert len({reply.content for reply in replies}) == 3
+
+
+async def test_they_count_for_the_quota_of_whoever_asked(alice: Member, manager: Member, general: Place) -> None:
+    await manager.say("!admin set daily_quota 2")
+    await (await general.next_reply()).until("from now on")
+    await alice.say("!several hello")
+    replies = [await general.next_reply() for _ in range(2)]
+    for reply in replies:
+        await reply.until(lambda each: "hello 1" in each.content or "that is all on this server" in each.content)
 
 
 async def test_by_slash_they_mention_who_asked(alice: Member, general: Place) -> None:

@@ -9,18 +9,15 @@ from typing import Any
 import discord
 
 from tron_core.capability import Capability, FieldSpec, fields_of, offered_fields
-from tron_core.errors import InvalidParams, Refused, TooMany, TronError
+from tron_core.errors import InvalidParams, Refused, TronError
 from tron_core.frontends.discord import rules
 from tron_core.frontends.discord.caller import Caller
 from tron_core.frontends.discord.cards import Place
 from tron_core.frontends.discord.fetching import Fetcher
 from tron_core.frontends.discord.grammar import example
-from tron_core.job import JobRequest, JobState
+from tron_core.job import JobRequest
 from tron_core.scheduling.views import LiveJob
 from tron_core.services import Services
-from tron_core.storage.job_queries import count_recent
-
-DAY = 86_400.0
 
 logger = logging.getLogger(__name__)
 
@@ -41,22 +38,6 @@ class Desk:
         found = await self.rules_of(caller.guild)
         rules.check_place(found, caller)
         rules.check_capability(found, capability, nsfw=caller.nsfw)
-        await self._check_quota(found, caller)
-
-    async def _check_quota(self, found: Mapping[str, Any], caller: Caller) -> None:
-        scheduler = self.services.scheduler
-        if most := found.get("max_queued"):
-            waiting, _ = await scheduler.list_jobs(requester=caller.requester, states=[JobState.QUEUED], limit=most)
-            if len(waiting) >= most:
-                raise TooMany(f"You have {most} jobs waiting; no more may on this server.", retry_after=10)
-        if quota := found.get("daily_quota"):
-            since = self.services.clock.now() - DAY
-            guild, requester = str(caller.guild), caller.requester
-            count = await self.services.database.read(lambda c: count_recent(c, requester, guild, since))
-            if count >= quota:
-                raise TooMany(
-                    f"You asked for {quota} jobs within 24 hours; that is all on this server.", retry_after=600
-                )
 
     async def submit(
         self, caller: Caller, capability: str, values: Mapping[str, Any], place: Place, *, parent: str | None = None

@@ -14,28 +14,29 @@ from tron_core.frontends.discord.composing import Composer
 from tron_core.frontends.discord.connection import Connection
 from tron_core.frontends.discord.desk import Desk
 from tron_core.frontends.discord.fetching import Fetcher
+from tron_core.frontends.discord.quotas import check_quota
 from tron_core.hooks import hookimpl
 from tron_core.job import Job, JobEvent, JobRequest, StoredReply
 from tron_core.services import Services
-from tron_core.storage.guild_rules import GuildRules
 
 RULES_PLUGIN = "discord-rules"
 """The name under which the guild's rules are asked about every request."""
 
 
 class RuleHooks:
-    """The guild's rules about capability and params: of what a request is in the end, as plugins may make another one
-    of it (a preset of a capability becomes that capability), and fill in its params."""
+    """The guild's rules about capability, params and quotas: of what a request is in the end, as plugins may make
+    another one of it (a preset of a capability becomes that capability), fill in its params, or ask for many."""
 
-    def __init__(self, guild_rules: GuildRules) -> None:
-        self._guild_rules = guild_rules
+    def __init__(self, services: Services) -> None:
+        self._services = services
 
     @hookimpl(trylast=True)
     async def tron_job_submitting(self, request: JobRequest) -> None:
         if request.guild is not None and request.requester.startswith("discord:"):
-            found = await self._guild_rules.of(request.guild)
+            found = await self._services.guild_rules.of(request.guild)
             rules.check_capability(found, request.capability, nsfw=request.nsfw)
             rules.check_params(found, request.capability, request.params)
+            await check_quota(self._services, found, request)
 
 
 class DiscordFrontend:
@@ -47,7 +48,7 @@ class DiscordFrontend:
         self._services = services
         settings = services.settings
         assert settings.discord.token is not None
-        services.plugins.register(RULES_PLUGIN, RuleHooks(services.guild_rules), built_in=True)
+        services.plugins.register(RULES_PLUGIN, RuleHooks(services), built_in=True)
         self._desk = Desk(services, fetcher or Fetcher(services))
         self._connection = Connection(self._bot, settings.discord.token.get_secret_value())
         public = settings.artifacts.public_url or (
