@@ -45,6 +45,7 @@ RULES: Mapping[str, Rule] = {
     "daily_quota": Rule("number", "Jobs that one member may ask for in 24 hours"),
     "results": Rule("results", "Where results stand: reply, thread or channel"),
     "spoilers": Rule("switch", "Hide pictures as spoilers: on or off"),
+    "delete_commands": Rule("switch", "Delete a member's command once its result is there: on or off"),
 }
 ALLOWED: Mapping[Kind, str] = {
     "ids": "ids of 15 to 20 digits",

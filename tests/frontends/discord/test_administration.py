@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,7 @@ import tron_core as tron
 from tron_core.app import Hub
 from tron_core.hooks import hookimpl
 from tron_core.testing.discord import FakeDiscord, Member, Place
-from tron_core.testing.discord.world import MANAGE_GUILD
+from tron_core.testing.discord.world import MANAGE_GUILD, MANAGE_MESSAGES
 
 
 @pytest.fixture
@@ -99,6 +100,37 @@ async def test_pictures_are_spoilers_where_the_guild_says_so(
     reply = await general.next_reply()
     await reply.until(lambda each: each.attachments)
     assert reply.attachments[0].filename == "SPOILER_picture.png"
+
+
+async def test_a_command_is_deleted_once_its_result_is_there_where_the_guild_says_so(
+    discord: FakeDiscord, admin: Member, alice: Member, general: Place, hub: Hub
+) -> None:
+    discord.allow(MANAGE_MESSAGES)
+    kept = await alice.say("!echo hello")
+    first = await general.next_reply()
+    await first.until(lambda each: each.content == "hello" and each.buttons)
+    assert "`delete_commands` is on from now on" in await said(admin, "!admin set delete_commands on")
+    asked = await alice.say("!echo goodbye")
+    reply = await general.next_reply()
+    await reply.until("goodbye")
+    await discord.server.world.until(lambda: asked.id not in general.channel.messages)
+    again = await first.click("Again")
+    await again.until("hello")
+    assert kept.id in general.channel.messages
+    assert not first.deleted
+
+
+async def test_a_command_that_may_not_be_deleted_stays_and_is_answered(
+    admin: Member, alice: Member, general: Place, hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
+    await said(admin, "!admin set delete_commands on")
+    asked = await alice.say("!echo hello")
+    await (await general.next_reply()).until("hello")
+    deadline = asyncio.get_running_loop().time() + 10
+    while "which the rule delete_commands wants" not in caplog.text:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.01)
+    assert asked.id in general.channel.messages
 
 
 async def test_results_in_threads_and_the_thread_goes_on(

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import discord
 
 from tron_core.api import UndeliverableError
 from tron_core.errors import Unavailable
 from tron_core.frontends.discord import rules
 from tron_core.frontends.discord.address import use_api
 from tron_core.frontends.discord.bot import Bot
+from tron_core.frontends.discord.cards import Place
 from tron_core.frontends.discord.composing import Composer
 from tron_core.frontends.discord.connection import Connection
 from tron_core.frontends.discord.desk import Desk
 from tron_core.frontends.discord.fetching import Fetcher
 from tron_core.frontends.discord.quotas import check_quota
 from tron_core.hooks import hookimpl
-from tron_core.job import Job, JobEvent, JobRequest, StoredReply
+from tron_core.job import Job, JobEvent, JobRequest, JobState, StoredReply
 from tron_core.services import Services
+
+logger = logging.getLogger(__name__)
 
 RULES_PLUGIN = "discord-rules"
 """The name under which the guild's rules are asked about every request."""
@@ -88,6 +94,8 @@ class DiscordFrontend:
         except UndeliverableError as error:
             await _tell_directly(bot, job, error)
             raise
+        if found.get("delete_commands") and job.state is JobState.SUCCEEDED:
+            await _delete_command(bot, job)
 
     def show(self, job: Job, event: JobEvent) -> None:
         """Show a state or progress in the job's message."""
@@ -101,6 +109,21 @@ class DiscordFrontend:
         if bot is None:
             raise Unavailable("Discord is not connected now; try again later.")
         return await bot.posting.post(channel, content, artifacts)
+
+
+async def _delete_command(bot: Bot, job: Job) -> None:
+    """Delete the message that the job was asked for with: a member's own, never one of the bot's."""
+    place = Place.of(job.target.address if job.target else {})
+    if place.answering is None or place.user is None:
+        return
+    try:
+        message = await bot.get_partial_messageable(place.channel).fetch_message(place.answering)
+        if message.author.id == place.user:
+            await message.delete()
+    except discord.NotFound:
+        pass  # they have deleted it themselves
+    except discord.HTTPException as error:
+        logger.warning("the command of job %s is not deleted, which the rule delete_commands wants: %s", job.id, error)
 
 
 async def _tell_directly(bot: Bot, job: Job, error: UndeliverableError) -> None:

@@ -342,6 +342,10 @@ class FakeDiscord:
         self.guild.roles[role.id] = role
         return role
 
+    def allow(self, permissions: int) -> None:
+        """Give the bot permissions in the whole guild."""
+        self.guild.members[self.server.world.bot.id][1].append(self.add_role("bot", permissions).id)
+
     def member(self, name: str, place: Place | None = None) -> Member:
         """Somebody new in the guild, who writes in ``place``."""
         place = place or self.general
