@@ -242,6 +242,7 @@ def test_the_demo_runs_twice_in_one_folder(tmp_path: Path, tmp_path_factory: pyt
         assert (outcome["capability"], outcome["state"], outcome["worker"]) == ("echo", "succeeded", "demo")
         assert outcome["command"] == "tron submit echo --text hello --times 2"
         assert Path(outcome["files"][0]).read_text() == "hello hello\n"
+        assert "hello hello" in (tmp_path / "shown" / "results" / "index.html").read_text()
     assert not (tmp_path / "shown" / "run.json").exists()
 
 

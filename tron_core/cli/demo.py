@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tron_core.capability import Capability, Demo
     from tron_core.cli.hub_client import HubClient
     from tron_core.cli.local_hub import LocalHub
-    from tron_core.cli.turns import Outcome
+    from tron_core.cli.turns import Outcome, Turn
     from tron_core.plugins import Plugins
 
 WORKER = "demo"
@@ -40,7 +41,8 @@ def demo(
     """Run every installed capability that can run here, once: a hub and a worker are started as processes of their
     own, with a throw-away configuration, and stopped again.
 
-    What came of it lies in DIR/results. Exit status 0 if something ran and all of it succeeded.
+    What came of it lies in DIR/results, with a page that shows it all. Exit status 0 if something ran and all of it
+    succeeded.
 
     Example: tron demo --dir tron-demo
     """
@@ -54,10 +56,14 @@ def demo(
             outcomes = _play(hub, context, quiet=as_json)
         finally:
             hub.stop()
+    from tron_core.cli.demo_page import write_page
+
+    page = write_page(hub.folder / "results", outcomes)
     if as_json:
         print_json([outcome.as_json() for outcome in outcomes])
     else:
         typer.echo(_summary(outcomes, time.monotonic() - begun, hub.folder))
+        typer.echo(f"all of it on one page: {page.resolve().as_uri()}")
     states = {outcome.state for outcome in outcomes}
     if "failed" in states or "succeeded" not in states:
         raise typer.Exit(1)
@@ -107,7 +113,7 @@ def _play(hub: LocalHub, context: Context, *, quiet: bool) -> list[Outcome]:
             outcomes = []
             for name, shown in demos.items():
                 reason = _missing(hub, plugins.capabilities[name], known.get(name))
-                for outcome in _perform(hub, client, name, shown, reason):
+                for outcome in _perform(hub, client, plugins, name, shown, reason):
                     outcomes.append(outcome)
                     if not quiet:
                         typer.echo(_told(outcome))
@@ -150,34 +156,70 @@ def _sections(plugins: Plugins, demos: Mapping[str, Sequence[Demo] | Outcome]) -
 
 
 def _perform(
-    hub: LocalHub, client: HubClient, name: str, shown: Sequence[Demo] | Outcome, missing: str | None
+    hub: LocalHub,
+    client: HubClient,
+    plugins: Plugins,
+    name: str,
+    shown: Sequence[Demo] | Outcome,
+    missing: str | None,
 ) -> Iterator[Outcome]:
     """Take the turns of one capability, until one fails."""
-    from tron_core.cli.turns import Outcome, Turn
+    from tron_core.cli.turns import NOTHING, Outcome, Turn
 
     if isinstance(shown, Outcome):
         yield shown
         return
     if missing is not None or not shown:
-        yield Outcome(name, "skipped", missing or "it has nothing to show")
+        yield Outcome(name, "skipped", missing or NOTHING)
         return
     folder = hub.folder / "results"
     folder.mkdir(exist_ok=True)
     for number, demo in enumerate(shown, start=1):
-        turn = Turn(name, name if number == 1 else f"{name}-turn-{number}", demo, folder)
-        try:
-            outcome = turn.run(client)
-        except (TronError, OSError) as error:
-            outcome = Outcome(name, "failed", str(error))
+        turn = Turn(name, name if number == 1 else f"{name}-turn-{number}", folder)
+        outcome = _taken(name, partial(turn.ask, client, demo))
         yield outcome
         if outcome.state != "succeeded":
             return
+        # What is made from words alone shows what the others make of it.
+        if outcome.job and not demo.inputs:
+            yield from _follow(client, plugins, turn, outcome.job)
+
+
+def _follow(client: HubClient, plugins: Plugins, turn: Turn, job: str) -> Iterator[Outcome]:
+    """Press one button of each capability of another plugin's that a worker executes, below what ``turn`` made."""
+    from tron_core.cli.turns import Turn
+
+    reply = client.get(f"/jobs/{job}")["reply"] or {}
+    pressed = set()
+    for number, action in enumerate(reply.get("actions", ())):
+        name = action["capability"]
+        other = plugins.capabilities.get(name)
+        foreign = other is not None and plugins.plugin_of(name) != plugins.plugin_of(turn.capability)
+        if other is None or not foreign or other.runs_on != "worker" or name in pressed:
+            continue
+        pressed.add(name)
+        following = Turn(name, f"{turn.name}-{name}", turn.folder)
+        outcome = _taken(name, partial(following.press, client, job, number))
+        outcome.pressed = f"{action['label']}, below {turn.name}"
+        yield outcome
+
+
+def _taken(name: str, take: Callable[[], Outcome]) -> Outcome:
+    """What ``take`` returns; a failure where it raises."""
+    from tron_core.cli.turns import Outcome
+
+    try:
+        return take()
+    except (TronError, OSError) as error:
+        return Outcome(name, "failed", str(error))
 
 
 def _told(outcome: Outcome) -> str:
     lines = [f"{outcome.capability}: {outcome.state}" + (f": {outcome.reason}" if outcome.reason else "")]
     if outcome.command:
         lines.append(f"  $ {outcome.command}")
+    if outcome.pressed:
+        lines.append(f"  button {outcome.pressed}")
     if outcome.worker:
         lines.append(f"  worker {outcome.worker}, {outcome.seconds} s")
     if outcome.text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,13 +18,16 @@ from tron_core.cli.submit import post_job, watch, why
 from tron_core.frontends.console import extension, follow, open_view, results, save
 from tron_core.frontends.server_sent import ServerSent
 
+NOTHING = "it has nothing to show"
+"""Why a capability without a demo is skipped."""
 SECONDS = 300.0
 """What one turn gets; its job is cancelled then."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one turn. ``reason`` says why it did not succeed; ``seconds`` are from being asked to the end."""
+    """What came of one turn. ``reason`` says why it did not succeed; ``seconds`` are from being asked to the end;
+    ``pressed`` is the button that asked for it, and below what, where no command did."""
 
     capability: str
     state: Literal["succeeded", "failed", "skipped"]
@@ -34,6 +37,8 @@ class Outcome:
     seconds: float | None = None
     text: str | None = None
     files: list[str] = field(default_factory=list)
+    job: str | None = None
+    pressed: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """What ``tron demo --json`` prints."""
@@ -46,24 +51,30 @@ class Turn:
 
     capability: str
     name: str
-    demo: Demo
     folder: Path
 
-    def run(self, client: HubClient) -> Outcome:
-        """Ask and wait; raises TronError where the hub takes no such job, or does not answer."""
-        inputs = self._keep_inputs()
+    def ask(self, client: HubClient, demo: Demo) -> Outcome:
+        """Submit and wait; raises TronError where the hub takes no such job, or does not answer."""
+        inputs = self._keep_inputs(demo)
         shown = {key: Path(shortened(file)) for key, file in inputs.items()}
-        command = command_line(self.capability, self.demo.params, shown)
-        params = {**self.demo.params, **{key: client.upload(file)["id"] for key, file in inputs.items()}}
+        command = command_line(self.capability, demo.params, shown)
+        params = {**demo.params, **{key: client.upload(file)["id"] for key, file in inputs.items()}}
+        return self._watch(client, lambda: post_job(client, self.capability, params), command)
+
+    def press(self, client: HubClient, job: str, action: int) -> Outcome:
+        """Follow an action of a job's reply, and wait; raises TronError as ``ask`` does."""
+        return self._watch(client, lambda: client.post(f"/jobs/{job}/actions/{action}"), None)
+
+    def _watch(self, client: HubClient, submit: Callable[[], dict[str, Any]], command: str | None) -> Outcome:
         view = open_view(self.name, keep=True)
         try:
-            job = post_job(client, self.capability, params)
+            job = submit()
             done = follow(_in_time(client, job["id"], watch(client, job["id"], view.status)), view)
         finally:
             view.end()
         if done is None:
             return Outcome(self.capability, "failed", f"it took longer than {SECONDS:g} s", command)
-        outcome = Outcome(self.capability, "succeeded", None, command, *_effort(done))
+        outcome = Outcome(self.capability, "succeeded", None, command, *_effort(done), job=job["id"])
         if done["state"] != "succeeded":
             outcome.state, outcome.reason = "failed", why(done)
             return outcome
@@ -71,11 +82,11 @@ class Turn:
         outcome.files = [str(file) for file in self._keep_results(client, done)]
         return outcome
 
-    def _keep_inputs(self) -> dict[str, Path]:
+    def _keep_inputs(self, demo: Demo) -> dict[str, Path]:
         """Copy the inputs beside the results; by field."""
         kept = {}
-        for key, source in self.demo.inputs.items():
-            name = f"{self.name}-input" if len(self.demo.inputs) == 1 else f"{self.name}-input-{key}"
+        for key, source in demo.inputs.items():
+            name = f"{self.name}-input" if len(demo.inputs) == 1 else f"{self.name}-input-{key}"
             kept[key] = self.folder / f"{name}{source.suffix}"
             shutil.copyfile(source, kept[key])
         return kept

@@ -241,25 +241,27 @@ async def test_a_name_of_the_cores_own_is_refused_at_start(hubs: Any, studio: An
 
 
 async def test_a_delivery_that_begins_as_another_of_the_same_job_ends_is_shown(
-    hubs: Any, alice: Member, general: Place, studio: Any
+    hubs: Any, alice: Member, general: Place, studio: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with hubs.running() as hub:
         await alice.say("!write harbours")
         reply = await general.next_reply()
         await reply.until("0% · hub")
         frontend, again = hub._frontends["discord"], asyncio.get_running_loop().create_future()
+        deliver, delivered = frontend.deliver, []
+
+        async def remembered(delivery: str, *what: Any) -> None:
+            delivered[:] = what
+            await deliver(delivery, *what)
 
         def ended(_: object) -> None:
-            again.set_result(asyncio.ensure_future(frontend.deliver("01ARZ3NDEKTSV4RRFFQ69G5FAV", job, job.reply)))
+            again.set_result(asyncio.ensure_future(deliver("01ARZ3NDEKTSV4RRFFQ69G5FAV", *delivered)))
 
+        monkeypatch.setattr(frontend, "deliver", remembered)
         (card,) = frontend._connection.now.cards._cards.values()
         card.done.add_done_callback(ended)
         studio.write.pen.release()
         async with asyncio.timeout(10):
-            async for event in hub.services.scheduler.watch(card.job):
-                if event.kind == "result":
-                    break
-            job = (await hub.services.scheduler.get(card.job)).job
             await (await again)
         await reply.until(lambda each: each.content == "harbours")
         assert len(general.replies) == 1
