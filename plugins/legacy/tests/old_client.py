@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import httpx
@@ -174,7 +175,7 @@ class OldClient:
                     return
 
     async def _talk(self, socket: ClientConnection) -> None:
-        await self._send(self._registration())
+        await self._send(self._registration)
         facts = {"gpu_type": "RTX", "cpu_type": "Xeon", "cpu_count": 16, "memory_amount": 62}
         await self._send(_message("hardware_info", "system", "update", {}, facts | {"disk_space_total": None}))
         async for text in socket:
@@ -190,7 +191,9 @@ class OldClient:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    @cached_property
     def _registration(self) -> Json:
+        """Built once, and sent again after each reconnect."""
         types = {**TYPES, **dict.fromkeys(self.offers, True)}
         arguments = {
             "supported_job_types": types,

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 
 from tron_core.auth.principal import Scope
 from tron_core.job import JobState
-from tron_plugin_legacy import tarpit
+from tron_plugin_legacy import link, tarpit
 from tron_plugin_legacy.link import MAX_WRONG
 
 
@@ -36,6 +36,21 @@ async def test_a_client_that_lost_its_connection_goes_on_with_its_job(stage: Sta
     client.gate.set()
     done = await stage.end(job)
     assert (done.state, len(done.attempts), len(client.jobs)) == (JobState.SUCCEEDED, 1, 1)
+
+
+async def test_a_fresh_process_of_the_same_name_does_not_keep_the_last_ones_job(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "SILENT_SECONDS", 0.2)
+    credential = await stage.credential()
+    old, job = await busy(stage, credential=credential)
+    await until(lambda: stage.clients_of_plugin.fleet.running(old.ticket["client_id"])[0].heard, "a word")
+    await asyncio.to_thread(old.kill)
+    fresh = await stage.client(credential=credential)
+    done = await stage.end(job)
+    assert (done.state, len(done.attempts)) == (JobState.SUCCEEDED, 2)
+    assert done.attempts[0].reason == "box-1 was started anew and has forgotten it"
+    assert len(fresh.jobs) == 1
 
 
 async def test_a_client_outlives_the_hub_with_its_job(stage: Stage) -> None:

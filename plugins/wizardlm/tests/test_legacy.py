@@ -58,3 +58,8 @@ async def test_the_answer_is_a_reply() -> None:
     job: Any = None
     reply = await LLM().handle_result(job, tron.Result(output))
     assert reply.text == "Because.\n\n— llama"
+
+
+def test_a_worker_with_ollama_is_not_told_a_temperature_that_it_takes_for_none() -> None:
+    assert JOBS["ollama"].to_wire(params(temperature=0.0), []) is not None
+    assert JOBS["ollama"].to_wire(params(temperature=0.0), [])["temperature"] == 0.01

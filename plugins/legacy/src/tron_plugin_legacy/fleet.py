@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import tron_core as tron
 from tron_plugin_legacy.api import LegacyJob
@@ -19,12 +20,18 @@ logger = logging.getLogger(__name__)
 
 
 class Fleet:
-    """``clock`` in seconds."""
+    """``clock`` in seconds; ``inputs_url``: where workers fetch inputs from, instead of the host that they dialled."""
 
     def __init__(
-        self, app: tron.App, jobs: Sequence[LegacyJob], *, clock: Callable[[], float] = time.monotonic
+        self,
+        app: tron.App,
+        jobs: Sequence[LegacyJob],
+        *,
+        inputs_url: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.app = app
+        self._inputs_url = inputs_url
         self.clock = clock
         self._jobs = jobs
         self._processes: dict[tuple[str, str], Process] = {}
@@ -73,6 +80,10 @@ class Fleet:
                 found.append(run)
         return found
 
+    def is_busy(self, client_id: str) -> bool:
+        """Whether a process of the credential was given a job of which it has not said that it is done with it."""
+        return any(process.runs for process in self if process.client_id == client_id)
+
     # What they can do
 
     def offers(self, job_types: frozenset[str]) -> dict[str, tron.Offer]:
@@ -88,7 +99,7 @@ class Fleet:
     def keys(self, run: Run, job_types: frozenset[str]) -> Mapping[str, Any] | None:
         """The keys of a job's message, for the first kind of job that can be it; None where none of the worker's can.
         The run remembers the kind."""
-        inputs = [(file.name, file.url) for file in run.assignment.inputs]
+        inputs = [(file.name, self._reachable(file.url)) for file in run.assignment.inputs]
         for job in self._jobs:
             if job.capability == run.assignment.capability and job.job_type in job_types:
                 run.kind = run.kind or job
@@ -101,6 +112,13 @@ class Fleet:
                     run.kind, run.prompt = job, str(keys.get("prompt", ""))
                     return keys
         return None
+
+    def _reachable(self, url: str) -> str:
+        """The address of an input for a worker, which trusts no certificate but those that every system does."""
+        if self._inputs_url is None:
+            return url
+        parts = urlsplit(url)
+        return self._inputs_url.rstrip("/") + parts._replace(scheme="", netloc="").geturl()
 
     def _ask(self, job: LegacyJob) -> Mapping[str, Any] | None:
         try:

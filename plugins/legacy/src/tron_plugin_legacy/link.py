@@ -27,6 +27,9 @@ MAX_WRONG = 20
 """Frames in a row that are none, after which the connection is closed."""
 STUCK_SECONDS = 600.0
 """For so long a client that is still at a job nobody wants is given no other; it cannot be told to stop."""
+SILENT_SECONDS = 300.0
+"""A fresh process may draw the same number for its name as the last one, and knows nothing of its jobs. Where the
+registration is another than before, a job of which nothing is heard for so long is taken for lost."""
 PICTURES = ("image/", "video/")
 MAX_MODEL = 200
 """Characters of a model's name."""
@@ -133,6 +136,9 @@ class Link:
         self._fleet.supersede(client_id, name)
         process = self._process = self._fleet.process(client_id, name)
         holding = process.take_stock()
+        if process.registration is not None and process.built != frame.built:
+            self._doubt(process)
+        process.built = frame.built
         process.link, process.registration, self._offers = self, registration, offers
         hello = tron.WorkerHello(
             name,
@@ -251,7 +257,7 @@ class Link:
         if run is None:
             self._foreign(frame, named)
         else:
-            run.heard = True
+            run.heard, run.doubted = True, False
         return run
 
     def _foreign(self, frame: Frame, named: object) -> None:
@@ -317,6 +323,8 @@ class Link:
             text = f"{process.name} has no way to do this"
             session.failed(*run.held, tron.ErrorKind.TRANSIENT, text, retryable=True)
             return
+        if self._connection.transport.is_closing():
+            return  # it has not got this: it comes back without, and the job goes to the next
         process.add(run)
         broadcast((self._connection,), wire.job_frame(run.kind.job_type, run.wire, keys))
 
@@ -352,14 +360,15 @@ class Link:
 
     def _wait_for(self, run: Run) -> None:
         """Give the worker nothing else until it says that it is done with this."""
-        if self._session is not None and run.wire not in self._stuck:
+        if self._session is not None and run.wire not in self._stuck and not run.given_up:
             self._session.update(suspect=True)
             loop = asyncio.get_running_loop()
             self._stuck[run.wire] = loop.call_later(STUCK_SECONDS, self._give_up, run)
 
     def _give_up(self, run: Run) -> None:
+        """It stays remembered: what it may still upload has to be taken from it."""
+        run.given_up = True
         if self._process is not None:
-            self._process.runs.pop(run.wire, None)
             self._no_longer_wait_for(self._process, run)
 
     def _no_longer_wait_for(self, process: Process, run: Run) -> None:
@@ -368,6 +377,22 @@ class Link:
             timer.cancel()
         if not self._stuck and self._session is not None:
             self._session.update(suspect=False)
+
+    # Jobs that a client may have forgotten
+
+    def _doubt(self, process: Process) -> None:
+        held = list(process.in_state(State.ACTIVE))
+        for run in held:
+            run.doubted = True
+        if held:
+            asyncio.get_running_loop().call_later(SILENT_SECONDS, self._take_for_lost, process, held)
+
+    def _take_for_lost(self, process: Process, held: Sequence[Run]) -> None:
+        for run in held:
+            if run.doubted and run.state is State.ACTIVE:
+                process.runs.pop(run.wire, None)  # so that it is not held when the client comes back
+                if process.link is not None:
+                    process.link._fail(run, f"{process.name} was started anew and has forgotten it")
 
     # The end
 

@@ -37,10 +37,10 @@ class Clients:
         answers = await app.hooks.call_all("tron_legacy_job")
         jobs: Sequence[LegacyJob] = [job for answer in answers for job in answer]
         self._tarpit = Tarpit()
-        self.fleet = Fleet(app, jobs)
+        config = app.config(LegacyConfig)
+        self.fleet = Fleet(app, jobs, inputs_url=config.inputs_url)
         self._uploads = Uploads(app, self.fleet.clock)
-        grace = app.config(LegacyConfig).resume_grace
-        self._protocol = LegacyProtocol(self.fleet, self._uploads, self._tarpit, grace=grace)
+        self._protocol = LegacyProtocol(self.fleet, self._uploads, self._tarpit, grace=config.resume_grace)
         self._tending = asyncio.get_running_loop().create_task(self._tend(), name="tend old workers")
 
     async def stop(self) -> None:

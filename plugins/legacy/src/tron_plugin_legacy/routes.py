@@ -20,11 +20,14 @@ import tron_core as tron
 from tron_plugin_legacy.fleet import Fleet
 from tron_plugin_legacy.png import with_texts
 from tron_plugin_legacy.protocol import LegacyProtocol
+from tron_plugin_legacy.runs import Run
 from tron_plugin_legacy.tarpit import Tarpit
-from tron_plugin_legacy.uploads import NoSuchJob, Uploads, WrongKind, url_of
+from tron_plugin_legacy.uploads import JobOver, NoSuchJob, Uploads, WrongKind, url_of
 
 MAX_BODY = 64 * 1024
 """Bytes of a request for a ticket."""
+MAX_DISCARDED = 256 * 1024 * 1024
+"""Bytes that are read of a file that is not kept."""
 CHUNK = 256 * 1024
 NOT_STORED = {"Cache-Control": "no-store"}
 METADATA = frozenset({"seed", "sampler", "guidance_scaling", "model_hash", "last_modified"})
@@ -115,6 +118,8 @@ class Rest:
         metadata = {each: value[:MAX_VALUE] for each, value in request.query_params.items() if each in METADATA}
         try:
             run = self._only_run(grant)
+            if run is None:
+                return await self._discard(request, key, name)
             async with request.form(max_files=1, max_fields=16) as form:
                 file = form.get(part)
                 if not isinstance(file, UploadFile):
@@ -122,6 +127,8 @@ class Rest:
                 texts = {each: request.query_params[each] for each in WRITTEN if each in request.query_params}
                 data = with_texts(_chunks(file), texts)
                 upload = await self._uploads.put(run, name, data, kinds=kinds, metadata=metadata)
+        except JobOver:
+            return JSONResponse({key: _nowhere(request, name)})
         except NoSuchJob as error:
             return _error(409, f"This file belongs to no job: {error}")
         except WrongKind as error:
@@ -132,11 +139,26 @@ class Rest:
             return _error(error.status, error.message)
         return JSONResponse({key: url_of(str(request.base_url), upload.artifact)})
 
-    def _only_run(self, grant: tron.Grant) -> Any:
+    async def _discard(self, request: Request, key: str, name: str) -> Response:
+        """Take a file of a job that nobody waits for any more, and keep nothing. A client that is refused one tries for
+        hours, 15 times, each after twice the time, and does nothing else meanwhile."""
+        size = 0
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > MAX_DISCARDED:
+                return _error(413, f"The file is over {MAX_DISCARDED} bytes")
+        logger.info("a file (%d bytes) of a job that is over is not kept", size)
+        return JSONResponse({key: _nowhere(request, name)})
+
+    def _only_run(self, grant: tron.Grant) -> Run | None:
+        """The one job that the credential's workers are at; None where they are at none that anybody waits for. Raises
+        NoSuchJob where they are at none at all, or at several."""
         runs = self._fleet.running(grant.client_id)
         if len(runs) == 1:
             return runs[0]
         if not runs:
+            if self._fleet.is_busy(grant.client_id):
+                return None
             raise NoSuchJob("none of your workers is at one")
         raise NoSuchJob(f"your workers are at {len(runs)}; give each worker a credential of its own")
 
@@ -165,6 +187,11 @@ def _text(body: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise _Wrong(f"{key} must be a text")
     return value
+
+
+def _nowhere(request: Request, name: str) -> str:
+    """An address that has the form of a file's and leads to none."""
+    return f"{request.base_url}artifacts/discarded/{name}"
 
 
 def _ticket(block: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class State(StrEnum):
 class Run:
     """One attempt at a job, as a client does it: as which ``kind``, asked with which ``prompt``. ``heard``: the client
     said something of it, so it has it; ``settled``: the hub took what it was told; ``resumed``: begun before this hub
-    was started. Times are seconds of a monotonic clock."""
+    was started; ``given_up``: nobody waits any more for the client to be done with it; ``doubted``: nothing was heard
+    of it since the client connected as a fresh process does. Times are seconds of a monotonic clock."""
 
     assignment: tron.Assignment
     began: float
@@ -45,6 +46,8 @@ class Run:
     state: State = State.ACTIVE
     heard: bool = False
     settled: bool = False
+    given_up: bool = False
+    doubted: bool = False
     uploads: int = 0
     fraction: float = 0.0
 
@@ -60,11 +63,13 @@ class Run:
 @dataclass(slots=True, eq=False)
 class Process:
     """A client process of a credential, by the name under which the hub knows it; ``acknowledges``: it is of a kind
-    that says at once that it got a job. ``left`` is when its connection ended."""
+    that says at once that it got a job. ``left`` is when its connection ended, ``built`` when it made its
+    registration, which it sends again after each reconnect."""
 
     client_id: str
     name: str
     registration: Registration | None = None
+    built: object = None
     link: Link | None = None
     acknowledges: bool = False
     left: float = 0.0

@@ -29,6 +29,10 @@ class NoSuchJob(Exception):
     """An upload that belongs to no job, or of which nobody can tell to which."""
 
 
+class JobOver(NoSuchJob):
+    """An upload whose job ended while it came: it is not kept."""
+
+
 class WrongKind(Exception):
     """An upload that is not what its address is for."""
 
@@ -66,7 +70,7 @@ class Uploads:
         metadata: Mapping[str, str] | None = None,
     ) -> Upload:
         """Store a file for a run, numbered within it; ``name`` as ``image.png``, ``kinds`` how its media type may
-        begin. Raises NoSuchJob where the run ends meanwhile or has too many, WrongKind, TooLarge."""
+        begin. Raises JobOver where the run ends meanwhile, NoSuchJob where it has too many, WrongKind, TooLarge."""
         if run.resumed:
             await self._recall(run)
         if run.uploads >= MAX_UPLOADS:
@@ -85,7 +89,7 @@ class Uploads:
             raise WrongKind(f"{artifact.media_type}; allowed here: {', '.join(kinds)}")
         if run.state is not State.ACTIVE:
             await self._artifacts.remove([artifact.id])
-            raise NoSuchJob("the job is over")
+            raise JobOver("the job is over")
         upload = Upload(
             run.wire, artifact, self._clock(), dict(metadata or {}), wav_seconds(bytes(head), artifact.size)
         )

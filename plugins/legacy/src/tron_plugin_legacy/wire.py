@@ -36,11 +36,12 @@ class WireError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A message of a client: ``command`` is ``module_name/module_command``; ``data`` is the echoed object or the
-    result, ``arguments`` the rest."""
+    result, ``arguments`` the rest; ``built`` is when the client says that it was made, by its clock."""
 
     command: str
     data: Mapping[str, Any] = field(default_factory=dict)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    built: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def parse_frame(text: str | bytes) -> Frame:
     module, command = message.get("module_name"), message.get("module_command")
     if not isinstance(module, str) or not isinstance(command, str):
         raise WireError("module_name and module_command must be texts")
-    return Frame(f"{module}/{command}", _object(message, "data"), _object(message, "arguments"))
+    data, arguments = _object(message, "data"), _object(message, "arguments")
+    return Frame(f"{module}/{command}", data, arguments, message.get("timestamp"))
 
 
 def parse_registration(arguments: Mapping[str, Any]) -> Registration:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from tron_plugin_stable_diffusion import resolutions
 
@@ -16,6 +17,9 @@ OUR_OWN = "tron/"
 BEYOND = ("loras", "hires", "refiner", "deterministic", "mask")
 """Fields of params that such a worker knows nothing of: what uses one goes to another."""
 SIZE = (512, 512)
+MAX_QUERY = 56_000
+"""Bytes of the prompts in the address that such a worker uploads to, where both stand twice. Of 64 KiB the rest is for
+what else it says there; where an address is longer, it is refused, and the worker tries for hours."""
 
 
 class OldPicture:
@@ -41,6 +45,8 @@ class OldPicture:
         if any(params.get(name) for name in BEYOND):
             return None
         prompt = params.get("full_prompt") or params.get("prompt") or ""
+        if 2 * (len(quote(prompt)) + len(quote(params.get("full_negative_prompt") or ""))) > MAX_QUERY:
+            return None
         keys: dict[str, Any] = {
             "module_name": "image_generation",
             "module_command": "generate_image",

@@ -9,6 +9,10 @@ from typing import Any
 SAMPLING = ("temperature", "top_p", "top_k", "repeat_penalty", "max_tokens")
 
 
+COLD = 0.01
+"""Such a worker takes a temperature of 0 for none, and its own default, 0.7."""
+
+
 @dataclass(frozen=True, slots=True)
 class Language:
     """One of the language models that a worker announces by a name of its own. ``template`` is the way of asking that
@@ -56,7 +60,7 @@ class Ollama:
             "prompt": params["prompt"],
             "role": params.get("system") or "",
             "model": params.get("model"),
-            "temperature": params.get("temperature"),
+            "temperature": COLD if params.get("temperature") == 0 else params.get("temperature"),
             "max_tokens": params.get("max_tokens"),
             "keep_alive": "30m",
         }
