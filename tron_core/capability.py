@@ -285,7 +285,8 @@ def parse_params(params: type[Params], values: Mapping[str, Any], *, lenient: bo
 def _invalid(params: type[Params], values: Mapping[str, Any], error: pydantic.ValidationError) -> InvalidParams:
     specs = {spec.name: spec for spec in fields_of(params)}
     problems = []
-    for item in error.errors(include_url=False, include_context=False):
+    items = error.errors(include_url=False, include_context=False)
+    for item in items:
         name = str(item["loc"][0]) if item["loc"] else ""
         spec = specs.get(name)
         allowed = allowed_values(spec) if spec else "one of " + ", ".join(specs)
@@ -295,7 +296,9 @@ def _invalid(params: type[Params], values: Mapping[str, Any], error: pydantic.Va
         )
     first = problems[0]
     shown = "" if first["value"] is None else f" ({_short(first['value'])})"
-    sentence = f"{first['field'] or 'params'}{shown}: {first['message']}; allowed: {first['allowed']}"
+    sentence = f"{first['field'] or 'params'}{shown}: {first['message']}"
+    if items[0]["type"] != "value_error":  # a validator of the plugin's own says itself what is allowed
+        sentence += f"; allowed: {first['allowed']}"
     return InvalidParams(sentence, details={"errors": problems})
 
 

@@ -67,7 +67,10 @@ def test_a_member_is_banned_and_forgiven() -> None:
     ("arguments", "error"),
     [
         (["set", GUILD, "result", "thread"], "There is no rule 'result'; did you mean results?"),
-        (["set", GUILD, "results", "nowhere"], "results (nowhere): this is not allowed. Where results stand: reply,"),
+        (
+            ["set", GUILD, "results", "nowhere"],
+            "results (nowhere): this is not allowed; allowed: reply, thread",
+        ),
         (["set", "general", "results", "thread"], "guild 'general': expected is its id, 15 to 20 digits"),
         (["ban", GUILD, "@alice"], "member '@alice': expected is its id, 15 to 20 digits"),
     ],

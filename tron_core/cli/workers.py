@@ -35,12 +35,17 @@ def list_(ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: T
                 each["name"],
                 each["state"],
                 f"{len(each['running'])}/{each['slots']}",
-                ", ".join(each["capabilities"]) or None,
                 ", ".join(f"{reason} ({count})" for reason, count in each["skipped"].items()) or None,
+                _shortened(each["capabilities"]) or None,
             ]
             for each in found
         )
-        print_columns(["NAME", "STATE", "BUSY", "CAPABILITIES", "NOT GIVEN"], rows)
+        print_columns(["NAME", "STATE", "BUSY", "NOT GIVEN", "CAPABILITIES"], rows)
+
+
+def _shortened(names: list[str], shown: int = 8) -> str:
+    more = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {more} more" if more > 0 else "")
 
 
 @workers.command()

@@ -56,6 +56,9 @@ ALLOWED: Mapping[Kind, str] = {
     "limits": "numbers by the name of a field, as in steps or paint.steps",
 }
 
+_TYPED: Mapping[Kind, str] = {"switch": "on or off", "ids": "mentions, or ids of 15 to 20 digits"}
+"""Where people type it otherwise."""
+
 
 def named(key: str) -> Rule:
     """The rule ``key``; raises NotFound."""
@@ -92,7 +95,10 @@ def read(key: str, text: str) -> Any:
     else:
         value = _limits(words)
     if not _FITS[rule.kind](value):
-        raise Refused(f"{key} ({typed or 'nothing'}): this is not allowed. {rule.help}.")
+        raise Refused(
+            f"{key} ({typed or 'nothing'}): this is not allowed; allowed: {_TYPED.get(rule.kind, ALLOWED[rule.kind])}."
+            f" {rule.help}."
+        )
     return check(key, value)
 
 

@@ -42,13 +42,14 @@ def test_the_picture_keeps_its_shape(studio: Any) -> None:
     assert (studio.output["width"], studio.output["height"]) == (728, 360)
 
 
-def test_a_mask_says_where_it_is_drawn_anew(studio: Any) -> None:
+@pytest.mark.parametrize("hires", [None, 1.5])
+def test_a_mask_says_where_it_is_drawn_anew_in_every_pass(studio: Any, hires: float | None) -> None:
     mask = Image.new("L", (64, 64), 0)
     mask.paste(255, (32, 0, 64, 64))
     written = io.BytesIO()
     mask.save(written, "PNG")
     image, mask_file = studio.file("a.png", png()), studio.file("mask.png", written.getvalue())
-    ctx = studio.draw(image, mask_file, strength=1.0)
+    ctx = studio.draw(image, mask_file, strength=1.0, hires=hires)
     assert colour_at(ctx, (5, 5)) == (255, 0, 0)
     assert colour_at(ctx, (60, 5)) == (0, 0, 255)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import tron_plugin_upscale.executor as executor_module
 from tron_core.testing import RecordingContext
 from tron_core.worker import Cancelled, ExecutorError
 from tron_plugin_upscale import MODELS, Upscale, UpscaleParams
@@ -181,3 +183,29 @@ def test_the_hook_offers_the_executor() -> None:
     (executor,) = tron_register_executors()
     assert executor.capability == "upscale"
     assert executor.models()[0] == MODELS[0]
+
+
+def test_where_memory_runs_out_the_others_make_room_and_tiles_become_smaller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = with_options(tile=200)
+    plain, tiles = executor_module._enlarged, []
+
+    def short_of_memory(picture: Any, factor: int, enlarger: Any, tile: int, ctx: Any) -> Any:
+        tiles.append(tile)
+        if len(tiles) == 1:
+            raise MemoryError
+        return plain(picture, factor, enlarger, tile, ctx)
+
+    monkeypatch.setattr(executor_module, "_enlarged", short_of_memory)
+    assert enlarged(executor, HARBOUR, tmp_path).size == (800, 600)
+    assert tiles == [200, 100]
+
+
+def test_no_more_than_two_models_stay_in_memory(tmp_path: Path) -> None:
+    executor = with_options()
+    for number, factor in enumerate((2, 3, 4, 3)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        enlarged(executor, HARBOUR, folder, factor)
+    assert list(executor._loaded) == [(MODELS[0], 4), (MODELS[0], 3)]

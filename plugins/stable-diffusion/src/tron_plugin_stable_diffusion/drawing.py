@@ -84,6 +84,8 @@ def draw(
     for one in passes:
         made.append(_run(one, made[-1].images if made else [], studio, progress, begun))
         begun += one.share
+    if start is not None and start.mask is not None:
+        made[-1] = replace(made[-1], images=[_kept(image, start.image, start.mask) for image in made[-1].images])
     return _hand_over(capability, params, passes[0], made, ctx)
 
 
@@ -217,6 +219,16 @@ def _fitted(image: Image, size: tuple[int, int]) -> Image:
     from PIL.Image import Resampling
 
     return image if image.size == size else image.resize(size, Resampling.LANCZOS)
+
+
+def _kept(made: Image, start: Image, mask: Image) -> Image:
+    """``made`` where the mask is white, elsewhere the picture that it began from, exactly: models change what they
+    only look at, and the passes after the first know of no mask."""
+    import PIL.Image
+
+    size = made.size
+    anew, where = made.convert("RGB"), _fitted(mask, size).convert("L")
+    return PIL.Image.composite(anew, _fitted(start, size).convert("RGB"), where)
 
 
 def _hand_over(

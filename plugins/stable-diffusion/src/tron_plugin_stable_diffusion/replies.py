@@ -30,14 +30,19 @@ def text_of(params: Mapping[str, Any], result: tron.Result) -> str:
     output = result.output
     lines = [_short(str(params.get("prompt") or ""))]
     lines.append("— " + " · ".join(_facts(result)))
-    ignored = output.get("ignored")
-    if ignored:
+    if ignored := _said_by_person(output.get("ignored") or (), str(params.get("prompt") or "")):
         lines.append(f"Drawn without: {', '.join(map(str, ignored))}.")
     if filtered := output.get("filtered"):
         held = "1 picture was" if filtered == 1 else f"{filtered} pictures were"
         lines.append(f"{held} held back by the safety filter.")
     lines += [str(note) for note in output.get("notes") or ()]
     return "\n".join(line for line in lines if line)
+
+
+def _said_by_person(ignored: Sequence[Any], prompt: str) -> list[str]:
+    """The ignored words that stand in the prompt itself, not those of a style or the model's own."""
+    said = prompt.casefold()
+    return [str(word) for word in ignored if str(word).casefold() in said]
 
 
 def _facts(result: tron.Result) -> list[str]:

@@ -144,8 +144,8 @@ async def test_the_operator_s_default_goes_before_the_catalogue_s(make_stage: An
 
 
 async def test_the_reply_says_what_was_not_drawn_as_asked(stage: Any) -> None:
-    stage.painter.says = {"ignored": ["fox", "snow"], "filtered": 1, "notes": ["The size was 128 × 128."]}
-    reply = await stage.answer("!generate a red circle")
+    stage.painter.says = {"ignored": ["fox", "snow", "cinematic"], "filtered": 1, "notes": ["The size was 128 × 128."]}
+    reply = await stage.answer("!generate a red circle, a fox in snow")
     assert reply.splitlines()[2:] == [
         "Drawn without: fox, snow.",
         "1 picture was held back by the safety filter.",

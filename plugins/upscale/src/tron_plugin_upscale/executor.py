@@ -29,6 +29,10 @@ PICTURES = ("numpy", "PIL")
 NETWORKS = ("ncnn",)
 DIFFUSION = ("torch", "diffusers", "transformers", "accelerate")
 
+MAX_LOADED = 2
+"""Models that stay in memory: the default one, and another that somebody asked for."""
+LEAST_TILE = 32
+"""Pixels of a tile's side, below which its margins are most of it."""
 _ENCODING = 0.05
 """The share of the progress that is left for the PNG."""
 
@@ -101,9 +105,14 @@ class UpscaleExecutor(Executor):
         if native is None:
             raise ExecutorError(f"factor: {model} enlarges at most {max(factors)}×", "invalid")
         picture = read_picture(ctx.input("image").path, self._config.max_pixels)
-        enlarger = self._enlarger(model, native, ctx)
         tile = self._config.diffusion_tile if model in self._config.diffusion_models else self._config.tile
-        colour, enlarged_alpha = _enlarged(picture, native, enlarger, tile, ctx)
+        try:
+            colour, enlarged_alpha = _enlarged(picture, native, self._enlarger(model, native, ctx), tile, ctx)
+        except MemoryError:
+            # The others make room, and smaller tiles take less: once more, then the job is for another worker.
+            self._loaded.clear()
+            enlarger = self._enlarger(model, native, ctx)
+            colour, enlarged_alpha = _enlarged(picture, native, enlarger, max(LEAST_TILE, tile // 2), ctx)
         height, width = (params.factor * side for side in picture.colour.shape[:2])
         colour = resize(colour, width, height)
         alpha = None
@@ -146,7 +155,12 @@ class UpscaleExecutor(Executor):
         return name, found[name]
 
     def _enlarger(self, model: str, factor: int, ctx: ExecutionContext) -> Enlarger:
-        if (model, factor) not in self._loaded:
+        known = self._loaded.pop((model, factor), None)
+        if known is not None:
+            self._loaded[model, factor] = known  # the latest used is the last
+        else:
+            while len(self._loaded) >= MAX_LOADED:
+                del self._loaded[next(iter(self._loaded))]
             started = time.perf_counter()
             ctx.progress(0.0, f"loading {model}")
             self._loaded[model, factor] = self._open(model, factor)

@@ -25,6 +25,7 @@ class WorkParams(tron.Params):
     stubborn: bool = tron.Setting(False, help="Do not listen to a cancel")
     model: str = tron.Setting("", help="A worker that has this model; unset, any")
     deadline: float = tron.Setting(300.0, ge=0.1, help="Seconds that it may run")
+    noted: str | None = tron.Setting(None, derived=True, help="What the hub fills in")
     file: tron.Attachment | None = tron.Input("A file whose size is told", default=None)
 
 

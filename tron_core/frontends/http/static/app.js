@@ -118,6 +118,7 @@ async function readForm(capability) {
   const params = {};
   for (const [name, raw] of Object.entries(capability.schema.properties ?? {})) {
     const field = plain(raw, capability.schema.$defs ?? {}), input = ask.elements[`param.${name}`];
+    if (!input) continue; // the hub's own to fill in
     if (input.type === "file") {
       const ids = await Promise.all([...input.files].map(upload));
       if (ids.length) params[name] = field.type === "array" ? ids : ids[0];
@@ -270,7 +271,12 @@ async function start() {
   for (const part of [ask, $("#jobs"), $("#sign-out")]) part.hidden = !signedIn;
   if (!signedIn) return;
   capabilities = (await callJson("/capabilities")).items;
-  ask.capability.replaceChildren(...capabilities.map(({ name }) => element("option", { value: name, textContent: name })));
+  const option = ({ name, command }) => element("option", { value: name, textContent: name, title: command.summary });
+  const group = (label, of) => element("optgroup", { label }, ...of.map(option));
+  // What workers do is what people come for; the rest are the commands around it.
+  ask.capability.replaceChildren(
+    group("Workers", capabilities.filter((each) => each.runs_on !== "hub")),
+    group("The hub", capabilities.filter((each) => each.runs_on === "hub")));
   showForm();
   await loadJobs();
 }
