@@ -86,6 +86,15 @@ def ask_for_work(page: Any, label: str, **settings: str) -> Any:
     return card
 
 
+def test_what_workers_do_is_offered_before_the_rest(page: Any) -> None:
+    sign_in(page, "alice")
+    groups = page.locator('select[name="capability"] optgroup')
+    groups.first.wait_for(state="attached")
+    assert groups.evaluate_all("groups => groups.map(group => [group.label, group.children.length > 0])") == [
+        ["Workers", True],
+    ]
+
+
 def test_a_wrong_password_is_said_and_the_right_one_opens(page: Any) -> None:
     sign_in(page, "alice", "wrong")
     page.get_by_role("alert").filter(has_text="No user has that name with that password").wait_for()

@@ -288,7 +288,7 @@ async def test_capabilities_say_what_can_be_asked_for(alice: httpx.AsyncClient) 
     assert echo["plugin"] == "test"
     assert echo["command"] == {"name": "echo", "aliases": ["say"], "summary": "Say it back"}
     assert echo["choices"] == {"mood": ["calm", "loud"], "voice": ["alto", "bass"]}
-    assert echo["available"] is True
+    assert (echo["available"], echo["runs_on"]) == (True, "hub")
     jsonschema.validate({"text": "x", "times": 2}, echo["schema"])
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"text": "x", "times": 9}, echo["schema"])

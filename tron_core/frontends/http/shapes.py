@@ -103,6 +103,7 @@ class CapabilityShape(TypedDict):
     command: CommandShape
     schema: dict[str, Any]
     choices: dict[str, list[str]]
+    runs_on: str
     available: bool
     workers: int
 
@@ -225,6 +226,7 @@ def capability(found: Capability, plugin: str | None, scheduler: Scheduler) -> C
         "command": {"name": command.name, "aliases": list(command.aliases), "summary": command.summary},
         "schema": found.params.model_json_schema(),
         "choices": _choices(found, scheduler),
+        "runs_on": found.runs_on,
         "available": now.available,
         "workers": now.workers,
     }

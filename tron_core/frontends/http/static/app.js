@@ -274,9 +274,10 @@ async function start() {
   const option = ({ name, command }) => element("option", { value: name, textContent: name, title: command.summary });
   const group = (label, of) => element("optgroup", { label }, ...of.map(option));
   // What workers do is what people come for; the rest are the commands around it.
-  ask.capability.replaceChildren(
-    group("Workers", capabilities.filter((each) => each.runs_on !== "hub")),
-    group("The hub", capabilities.filter((each) => each.runs_on === "hub")));
+  const groups = { Workers: (each) => each.runs_on !== "hub", "The hub": (each) => each.runs_on === "hub" };
+  ask.capability.replaceChildren(...Object.entries(groups)
+    .map(([label, belongs]) => group(label, capabilities.filter(belongs)))
+    .filter((made) => made.children.length));
   showForm();
   await loadJobs();
 }
