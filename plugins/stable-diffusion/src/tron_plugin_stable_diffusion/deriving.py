@@ -106,8 +106,12 @@ def _check_allowed(model: Model, where: Situation) -> None:
 
 
 def _offered(where: Situation) -> str:
+    """The models that may be asked for, those that a worker has now before the others."""
     own = [name for name in where.announced if where.catalogue.find(name) is None]
-    return ", ".join([*(model.name for model in where.catalogue.offered(where.guild)), *own]) or "none"
+    names = [*(model.name for model in where.catalogue.offered(where.guild)), *own]
+    here = [name for name in names if name in where.announced]
+    away = [f"{name} (no worker has it now)" for name in names if name not in where.announced]
+    return ", ".join([*here, *away]) or "none"
 
 
 def _refiner(asked: str | None, where: Situation) -> str | None:

@@ -94,7 +94,10 @@ def test_a_guild_s_list_holds_for_the_default_and_for_workers_own_models() -> No
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"model": "none-such"}, r"model \(none-such\): there is no such model; allowed: big/model, small, own"),
+        (
+            {"model": "none-such"},
+            r"model \(none-such\): there is no such model; allowed: small, own, big/model \(no worker has it now\)",
+        ),
         ({"model": "finer"}, "it only refines what another model drew"),
         ({"model": "new"}, "it waits for an administrator's approval"),
         ({"model": "BIG/model", "steps": 9}, r"steps \(9\): big/model does not take so many or few; allowed: 10 to 50"),
