@@ -36,7 +36,7 @@ def list_(ctx: typer.Context, as_json: AsJson = False, url: Url = None, token: T
                 each["state"],
                 f"{len(each['running'])}/{each['slots']}",
                 ", ".join(f"{reason} ({count})" for reason, count in each["skipped"].items()) or None,
-                _shortened(each["capabilities"]) or None,
+                _shortened(list(each["capabilities"])) or None,
             ]
             for each in found
         )
